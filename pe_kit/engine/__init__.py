@@ -1,0 +1,1 @@
+"""What fires plugins: triggers, schedules, the queue, the calls, what happened."""

@@ -1,0 +1,386 @@
+"""What happened: Event, Run, Outcome. Records only; displays, doors and fixtures read them and add nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from pe_kit.clock import as_datetime, as_text
+from pe_kit.errors import OutcomeError
+from pe_kit.types import TableBatch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CacheChange", "Event", "LogRow", "Outcome", "QueryRecord", "Rejected", "Response", "Run", "Runs"]
+
+
+class LogRow(NamedTuple):
+    """One row of the processing engine's log (``system.processing_engine_logs`` plus the database)."""
+
+    time_ns: int
+    database: str
+    trigger_name: str
+    level: str
+    text: str
+
+
+class QueryRecord(NamedTuple):
+    """One ``influxdb3_local.query`` call. ``seconds`` is wall time; ``error`` is the text the plugin saw, or None."""
+
+    database: str
+    sql: str
+    params: dict[str, str] | None
+    rows: int
+    seconds: float
+    error: str | None
+
+
+class CacheChange(NamedTuple):
+    """One change of the plugin cache. ``before``/``after`` are None when there was/is no value."""
+
+    run: int
+    namespace: str
+    key: str
+    before: Any
+    after: Any
+
+
+class Rejected(NamedTuple):
+    """A buffered write-back that the database refused: all lines of that database are lost."""
+
+    database: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that was asked of the engine; the session's history is the list of them.
+
+    Attributes:
+        id: 1, 2, 3, ... in the order of the calls.
+        kind: the Engine method: ``write``, ``advance``, ``request``, ``create_trigger``, ...
+        time_ns: virtual time at which it was asked.
+        database: the database it named, if any.
+        data: its arguments as plain data, enough to do it again.
+    """
+
+    id: int
+    kind: str
+    time_ns: int
+    database: str | None
+    data: Mapping[str, Any]
+
+    @property
+    def time(self) -> datetime:
+        """Virtual time at which it was asked, aware UTC."""
+        return as_datetime(self.time_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a request plugin answered. Header names are kept as the plugin spelled them."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body parsed as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One call of one plugin.
+
+    Attributes:
+        kind: ``wal``, ``schedule`` or ``request``.
+        batch: the table batches of a WAL run (the plugin got fresh copies), else None.
+        call_time_ns: the scheduled time of a schedule run, else None.
+        request: ``{"path", "method", "params", "headers", "body"}`` of a request run, else None.
+        started_ns: virtual time. duration: wall seconds, measured. cpu_seconds: thread CPU time, measured.
+        error: the exception that left the plugin, not wrapped, or None. traceback: the plugin's own frames as text.
+        lines: database -> lines that reached the database from this run, synchronous writes included.
+        rejected: write-backs that the database refused (the run still counts as a success on the server).
+        caused_by: the run whose write fired this one, or None.
+        attempt: 1, or more after retries. depth: 0 for what the user fired, 1 for what that fired, ...
+        slept_ns: virtual time that the plugin slept.
+        faults: descriptions of the faults injected into this run.
+    """
+
+    id: int
+    trigger: str
+    database: str
+    kind: str
+    plugin: str
+    event: Event
+    started_ns: int
+    duration: float
+    error: BaseException | None
+    traceback: str
+    log_rows: tuple[LogRow, ...]
+    lines: Mapping[str, list[str]]
+    query_records: tuple[QueryRecord, ...]
+    cache_records: tuple[CacheChange, ...]
+    rejected: tuple[Rejected, ...]
+    response: Response | None
+    caused_by: Run | None
+    attempt: int = 1
+    depth: int = 0
+    rows_in: int = 0
+    cpu_seconds: float = 0.0
+    slept_ns: int = 0
+    batch: list[TableBatch] | None = None
+    call_time_ns: int | None = None
+    request: Mapping[str, Any] | None = None
+    faults: tuple[str, ...] = ()
+    peak_memory: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True unless the plugin raised or a write-back was refused."""
+        return self.error is None and not self.rejected
+
+    @property
+    def empty(self) -> bool:
+        """True for a WAL run that got no table batch: the server calls ``table:`` triggers on every flush."""
+        return self.kind == "wal" and not self.batch
+
+    @property
+    def started_at(self) -> datetime:
+        """Virtual start, aware UTC."""
+        return as_datetime(self.started_ns)
+
+    @property
+    def logs(self) -> pd.DataFrame:
+        """The rows it logged: event_time, database, trigger_name, log_level, log_text."""
+        return logs_frame(self.log_rows)
+
+    @property
+    def queries(self) -> pd.DataFrame:
+        """Its queries: database, sql, params, rows, seconds, error."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.query_records), columns=list(QueryRecord._fields))
+
+    @property
+    def cache_changes(self) -> pd.DataFrame:
+        """What it changed in the cache: run, namespace, key, before, after."""
+        return cache_frame(self.cache_records)
+
+    def __repr__(self) -> str:
+        state = "ok" if self.ok else f"{type(self.error).__name__}" if self.error else "write-back rejected"
+        return f"<Run {self.id} of {self.trigger} at {as_text(self.started_ns)}: {state}>"
+
+
+class Runs(Sequence[Run]):
+    """A sequence of runs, oldest first; ``.frame`` shows them as a DataFrame."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = runs
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> Runs: ...
+    def __getitem__(self, index: int | slice) -> Run | Runs:
+        if isinstance(index, slice):
+            return Runs(list(self._runs)[index])
+        return self._runs[index]
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} runs>"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a run: id, trigger, database, kind, started_at, duration_ms, ok, error, rows_in, lines_out, queries, attempt, caused_by, event."""
+        import numpy as np
+        import pandas as pd
+
+        runs = list(self._runs)
+        frame = pd.DataFrame(
+            {
+                "id": [r.id for r in runs],
+                "trigger": [r.trigger for r in runs],
+                "database": [r.database for r in runs],
+                "kind": [r.kind for r in runs],
+                "started_at": np.array([r.started_ns for r in runs], dtype="int64").view("datetime64[ns]"),
+                "duration_ms": [r.duration * 1e3 for r in runs],
+                "cpu_ms": [r.cpu_seconds * 1e3 for r in runs],
+                "ok": [r.ok for r in runs],
+                "error": [describe_error(r.error) for r in runs],
+                "rows_in": [r.rows_in for r in runs],
+                "lines_out": [sum(map(len, r.lines.values())) for r in runs],
+                "queries": [len(r.query_records) for r in runs],
+                "attempt": [r.attempt for r in runs],
+                "caused_by": pd.array([r.caused_by.id if r.caused_by else None for r in runs], dtype="Int64"),
+                "event": [r.event.id for r in runs],
+            }
+        )
+        return frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What one call on the engine caused.
+
+    Attributes:
+        event: what was asked.
+        runs: the plugin calls in causal order, cascades included. At most ``Engine`` keeps (see ``dropped_runs``).
+        stops: the kit's own stops (cascade, retry and other limits), in order.
+        response: the response of ``Engine.request``, else None.
+        started_ns, ended_ns: virtual time before and after.
+        flushes: how many WAL flushes happened.
+        dropped_runs: runs that happened but are no longer kept, the oldest first.
+        first_error: the first error of any run, kept even when that run is dropped.
+        notes: sentences for the user, e.g. that an advance was interrupted.
+    """
+
+    event: Event
+    runs: Runs
+    stops: tuple[BaseException, ...] = ()
+    response: Response | None = None
+    started_ns: int = 0
+    ended_ns: int = 0
+    flushes: int = 0
+    dropped_runs: int = 0
+    first_error: BaseException | None = None
+    rejections: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def run(self) -> Run:
+        """The only run that nothing but the user caused and whose batch is not empty.
+
+        Raises:
+            OutcomeError: there is none, or more than one.
+        """
+        roots = [r for r in self.runs if r.caused_by is None and not r.empty]
+        if len(roots) != 1:
+            names = ", ".join(r.trigger for r in roots[:5])
+            raise OutcomeError(
+                f"this outcome has {len(roots)} runs with a batch that the event itself caused, .run needs exactly one"
+                + (f": {names}" if roots else ""),
+                mend="Look at .runs; engine.triggers says which triggers there are and whether they are disabled."
+                if not roots
+                else "Look at .runs.",
+            )
+        return roots[0]
+
+    @property
+    def error(self) -> BaseException | None:
+        """The first run's error, else the kit's own stop, else None."""
+        return self.first_error or (self.stops[0] if self.stops else None)
+
+    @property
+    def ok(self) -> bool:
+        """True when no run failed, nothing was stopped and no write-back was refused."""
+        return self.error is None and not self.rejections
+
+    @property
+    def lines(self) -> dict[str, list[str]]:
+        """Database -> lines of line protocol that plugins wrote, in order."""
+        out: dict[str, list[str]] = {}
+        for run in self.runs:
+            for database, lines in run.lines.items():
+                out.setdefault(database, []).extend(lines)
+        return out
+
+    @property
+    def writes(self) -> pd.DataFrame:
+        """The rows that plugins wrote: database, table, the columns, time."""
+        from pe_kit.engine.writes import writes_frame
+
+        return writes_frame(self.runs)
+
+    @property
+    def logs(self) -> pd.DataFrame:
+        """All rows that were logged: event_time, database, trigger_name, log_level, log_text."""
+        return logs_frame([row for run in self.runs for row in run.log_rows])
+
+    @property
+    def cache(self) -> pd.DataFrame:
+        """All changes of the plugin cache: run, namespace, key, before, after."""
+        return cache_frame([change for run in self.runs for change in run.cache_records])
+
+    def raise_for_error(self) -> Outcome:
+        """Give the outcome back, or raise.
+
+        Raises:
+            OutcomeError: a plugin raised, a write-back was refused or the kit stopped something; the plugin's own
+                exception is the cause.
+        """
+        if self.ok:
+            return self
+        failed = next((r for r in self.runs if not r.ok), None)
+        if self.error is None:
+            refused = next((x for r in self.runs for x in r.rejected), None)
+            raise OutcomeError(f"a write-back was refused: {refused.error if refused else 'see .runs'}")
+        text = describe_error(self.error)
+        if failed is not None and failed.error is not None:
+            text = f"{failed.trigger}: {text}\n{failed.traceback}".rstrip()
+        raise OutcomeError(text) from self.error
+
+    def plot(self) -> Any:
+        """Draw what the outcome wrote, against what it read (Altair chart)."""
+        from pe_kit.notebook.plot import plot_outcome
+
+        return plot_outcome(self)
+
+    def __repr__(self) -> str:
+        from pe_kit.notebook.text import outcome_text
+
+        return outcome_text(self)
+
+
+def describe_error(error: BaseException | None) -> str | None:
+    """Write an exception as the server does: ``Type: message``."""
+    return None if error is None else f"{type(error).__name__}: {error}"
+
+
+def logs_frame(rows: Sequence[LogRow]) -> pd.DataFrame:
+    """Turn log rows into a DataFrame: event_time, database, trigger_name, log_level, log_text."""
+    import numpy as np
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "event_time": np.array([r.time_ns for r in rows], dtype="int64").view("datetime64[ns]"),
+            "database": [r.database for r in rows],
+            "trigger_name": [r.trigger_name for r in rows],
+            "log_level": [r.level for r in rows],
+            "log_text": [r.text for r in rows],
+        }
+    )
+
+
+def cache_frame(changes: Sequence[CacheChange]) -> pd.DataFrame:
+    """Turn cache changes into a DataFrame: run, namespace, key, before, after (objects as they were)."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {"run": [c.run for c in changes]}
+    for name in ("namespace", "key"):
+        columns[name] = [getattr(c, name) for c in changes]
+    for name in ("before", "after"):
+        columns[name] = pd.Series([getattr(c, name) for c in changes], dtype=object)
+    return pd.DataFrame(columns)

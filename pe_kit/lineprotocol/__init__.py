@@ -1,0 +1,1 @@
+"""Line protocol: text to rows and columns, and back."""

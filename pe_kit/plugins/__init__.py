@@ -1,0 +1,1 @@
+"""Code that the engine can run: files, folders, repositories, packages."""

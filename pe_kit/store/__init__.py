@@ -1,0 +1,1 @@
+"""The embedded database: catalog, tables, WAL buffer, SQL, caches."""

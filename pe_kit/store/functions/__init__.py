@@ -1,0 +1,1 @@
+"""InfluxDB's own SQL functions, rewritten to plain DataFusion SQL."""
