@@ -12,7 +12,9 @@ __all__ = ["Clock", "VirtualClock", "WallClock", "as_datetime", "as_ns", "as_tex
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIN, _MAX = -(2**63), 2**63 - 1
-_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|z|[+-]\d\d:?\d\d)?)?")
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|z|[+-]\d\d:?\d\d)?)?"
+)
 
 
 def as_ns(moment: datetime | str | int) -> int:
@@ -43,7 +45,9 @@ def as_ns(moment: datetime | str | int) -> int:
                 raise ValueError(moment)
             year, month, day, hour, minute, second, fraction, offset = match.groups()
             zone = "+00:00" if offset in (None, "Z", "z") else offset
-            base = datetime.fromisoformat(f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}{zone}")
+            base = datetime.fromisoformat(
+                f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}{zone}"
+            )
         except ValueError:
             raise ClockError(
                 f"{moment!r} is not a time", mend="Write RFC 3339, for example '2026-01-01T00:00:00Z' or '2026-01-01'."

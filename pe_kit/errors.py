@@ -174,7 +174,7 @@ class QueryError(ServerError):
     """A query that failed.
 
     Attributes:
-        stage: ``"database"``, ``"planning"``, ``"executing"`` or ``"streaming"``: it decides the text that a plugin sees.
+        stage: ``database``, ``planning``, ``executing`` or ``streaming``: it decides the text that a plugin sees.
     """
 
     default_status = 400
@@ -217,7 +217,9 @@ class LineProtocolError(ServerError):
         self.line = line
         self.text_line = text_line
         self.column = column
-        body = json.dumps({"error": "line protocol parsing error", "data": self.as_json()}, ensure_ascii=False, separators=(",", ":"))
+        body = json.dumps(
+            {"error": "line protocol parsing error", "data": self.as_json()}, ensure_ascii=False, separators=(",", ":")
+        )
         super().__init__(f"line protocol parse failed: {error_message}", mend=mend, status=status, body=body)
 
     def as_json(self) -> dict[str, Any]:
@@ -233,8 +235,14 @@ class LineProtocolError(ServerError):
         start = 0
         if self.column is not None:
             start = max(0, min(self.column - 40, len(self.line) - 100))
-        shown = self.line[start : start + 100].replace("\t", "␉").replace("\r", "␍").replace("\n", "␤").replace("\0", "␀")
-        text = f"line {number}" + (f", column {self.column}" if self.column is not None else "") + f": {self.error_message}"
+        shown = (
+            self.line[start : start + 100].replace("\t", "␉").replace("\r", "␍").replace("\n", "␤").replace("\0", "␀")
+        )
+        text = (
+            f"line {number}"
+            + (f", column {self.column}" if self.column is not None else "")
+            + f": {self.error_message}"
+        )
         text += f"\n  {shown}"
         if self.column is not None:
             text += "\n  " + " " * (self.column - 1 - start) + "^"

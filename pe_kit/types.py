@@ -66,7 +66,9 @@ class LocalApi(Protocol):
         """Log at ERROR."""
         ...
 
-    def query(self, query: str, args: dict[str, str] | None = None, database: str | None = None) -> list[dict[str, Any]]:
+    def query(
+        self, query: str, args: dict[str, str] | None = None, database: str | None = None
+    ) -> list[dict[str, Any]]:
         """Run SQL; parameters are strings, named ``$name`` in the text."""
         ...
 

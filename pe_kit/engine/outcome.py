@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -15,7 +15,19 @@ from pe_kit.types import TableBatch
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CacheChange", "Event", "LogRow", "Outcome", "QueryRecord", "Rejected", "Response", "Run", "Runs"]
+__all__ = [
+    "BatchSource",
+    "CacheChange",
+    "Event",
+    "LogRow",
+    "Outcome",
+    "QueryRecord",
+    "Rejected",
+    "Response",
+    "Run",
+    "Runs",
+    "Written",
+]
 
 
 class LogRow(NamedTuple):
@@ -47,6 +59,15 @@ class CacheChange(NamedTuple):
     key: str
     before: Any
     after: Any
+
+
+class Written(NamedTuple):
+    """One line that a plugin wrote. ``time_ns`` is what a missing timestamp means; ``sync`` for ``write_sync*``."""
+
+    database: str
+    line: str
+    time_ns: int
+    sync: bool
 
 
 class Rejected(NamedTuple):
@@ -98,23 +119,36 @@ class Response:
         return json.loads(self.body)
 
 
+class BatchSource:
+    """Holds the table batches of a run for as long as the engine keeps them (the newest runs only)."""
+
+    __slots__ = ("give",)
+
+    def __init__(self, give: Callable[[], list[TableBatch]]) -> None:
+        self.give: Callable[[], list[TableBatch]] | None = give
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
     """One call of one plugin.
 
     Attributes:
-        kind: ``wal``, ``schedule`` or ``request``.
-        batch: the table batches of a WAL run (the plugin got fresh copies), else None.
-        call_time_ns: the scheduled time of a schedule run, else None.
-        request: ``{"path", "method", "params", "headers", "body"}`` of a request run, else None.
-        started_ns: virtual time. duration: wall seconds, measured. cpu_seconds: thread CPU time, measured.
+        id: 1, 2, 3, ... in the order in which calls started.
+        trigger, database: their names. kind: ``wal``, ``schedule`` or ``request``. plugin: the plugin's filename.
+        event: what the user asked that led to this call.
+        started_ns, ended_ns: virtual time. duration: wall seconds, measured. cpu_seconds: thread CPU time, measured.
         error: the exception that left the plugin, not wrapped, or None. traceback: the plugin's own frames as text.
-        lines: database -> lines that reached the database from this run, synchronous writes included.
+        log_rows, query_records, cache_records: what it logged, asked and changed in the cache.
+        written: the lines that reached the database from this run, synchronous writes first.
         rejected: write-backs that the database refused (the run still counts as a success on the server).
+        response: what a request plugin answered.
         caused_by: the run whose write fired this one, or None.
         attempt: 1, or more after retries. depth: 0 for what the user fired, 1 for what that fired, ...
-        slept_ns: virtual time that the plugin slept.
-        faults: descriptions of the faults injected into this run.
+        tables: (table, rows) of the batch of a WAL run. call_time_ns: the scheduled time of a schedule run.
+        request: ``{"path", "method", "params", "headers", "body"}`` of a request run.
+        slept_ns: virtual time that the plugin slept. printed: what it printed (the server's stdout).
+        notes: sentences for the user, e.g. that an async function is never awaited.
+        faults: the faults that were injected into this run. peak_memory: bytes, where it was asked for.
     """
 
     id: int
@@ -124,26 +158,47 @@ class Run:
     plugin: str
     event: Event
     started_ns: int
+    ended_ns: int
     duration: float
-    error: BaseException | None
-    traceback: str
-    log_rows: tuple[LogRow, ...]
-    lines: Mapping[str, list[str]]
-    query_records: tuple[QueryRecord, ...]
-    cache_records: tuple[CacheChange, ...]
-    rejected: tuple[Rejected, ...]
-    response: Response | None
-    caused_by: Run | None
+    cpu_seconds: float = 0.0
+    error: BaseException | None = None
+    traceback: str = ""
+    log_rows: tuple[LogRow, ...] = ()
+    written: tuple[Written, ...] = ()
+    query_records: tuple[QueryRecord, ...] = ()
+    cache_records: tuple[CacheChange, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    response: Response | None = None
+    caused_by: Run | None = None
     attempt: int = 1
     depth: int = 0
-    rows_in: int = 0
-    cpu_seconds: float = 0.0
-    slept_ns: int = 0
-    batch: list[TableBatch] | None = None
+    tables: tuple[tuple[str, int], ...] = ()
     call_time_ns: int | None = None
     request: Mapping[str, Any] | None = None
+    slept_ns: int = 0
+    printed: str = ""
+    notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     peak_memory: int | None = None
+    source: BatchSource | None = None
+
+    @property
+    def rows_in(self) -> int:
+        """How many rows its batch had."""
+        return sum(rows for _, rows in self.tables)
+
+    @property
+    def batch(self) -> list[TableBatch] | None:
+        """The table batches that it received, made afresh; None where there were none or they are no longer kept."""
+        return self.source.give() if self.source is not None and self.source.give is not None else None
+
+    @property
+    def lines(self) -> dict[str, list[str]]:
+        """Database -> lines that reached the database from this run, synchronous writes included."""
+        out: dict[str, list[str]] = {}
+        for entry in self.written:
+            out.setdefault(entry.database, []).append(entry.line)
+        return out
 
     @property
     def ok(self) -> bool:
@@ -153,7 +208,7 @@ class Run:
     @property
     def empty(self) -> bool:
         """True for a WAL run that got no table batch: the server calls ``table:`` triggers on every flush."""
-        return self.kind == "wal" and not self.batch
+        return self.kind == "wal" and not self.tables
 
     @property
     def started_at(self) -> datetime:
@@ -213,7 +268,9 @@ class Runs(Sequence[Run]):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a run: id, trigger, database, kind, started_at, duration_ms, ok, error, rows_in, lines_out, queries, attempt, caused_by, event."""
+        """One row a run: id, trigger, database, kind, started_at, duration_ms, cpu_ms, ok, error, rows_in, lines_out,
+        queries, attempt, caused_by, event.
+        """
         import numpy as np
         import pandas as pd
 
@@ -230,7 +287,7 @@ class Runs(Sequence[Run]):
                 "ok": [r.ok for r in runs],
                 "error": [describe_error(r.error) for r in runs],
                 "rows_in": [r.rows_in for r in runs],
-                "lines_out": [sum(map(len, r.lines.values())) for r in runs],
+                "lines_out": [len(r.written) for r in runs],
                 "queries": [len(r.query_records) for r in runs],
                 "attempt": [r.attempt for r in runs],
                 "caused_by": pd.array([r.caused_by.id if r.caused_by else None for r in runs], dtype="Int64"),

@@ -1,0 +1,180 @@
+"""One call of one plugin while it happens: what ``influxdb3_local`` does, and the Run that comes of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pe_kit.duration import format_duration
+from pe_kit.engine.cache import CacheHandle
+from pe_kit.engine.invoke import Invocation, error_text
+from pe_kit.engine.localapi import QueryError
+from pe_kit.engine.outcome import BatchSource, CacheChange, LogRow, QueryRecord, Rejected, Response, Run, Written
+from pe_kit.errors import InvalidNameError, ServerError
+from pe_kit.errors import QueryError as StoreQueryError
+from pe_kit.lineprotocol.grammar import split_lines
+from pe_kit.store.conversion import to_rows
+
+if TYPE_CHECKING:
+    from pe_kit.engine.runtime import Runtime
+    from pe_kit.engine.work import Work
+    from pe_kit.store.store import Store
+
+__all__ = ["Call", "plugin_query", "single_lines"]
+
+_COPIED = (list, dict, set, tuple, bytearray)
+_COPY_LIMIT = 256
+
+
+def plugin_query(store: Store, sql: str, args: dict[str, str] | None, database: str) -> list[dict[str, Any]]:
+    """Run a plugin's query: the server's rows, types and error texts (``influxdb3_py_api/src/query.rs``)."""
+    try:
+        table = store.query_arrow(sql, database, args, http_name=False)
+    except InvalidNameError as error:
+        raise QueryError(f"invalid database name provided: {error.message}") from None
+    except StoreQueryError as error:
+        cause = error.message
+        if error.stage in ("planning", "executing"):
+            cause = f"error while {'planning query' if error.stage == 'planning' else 'executing plan'}: {cause}"
+        raise QueryError(f"error: {cause} executing query on {database}: {sql}") from None
+    return to_rows(table)
+
+
+def single_lines(text: str) -> list[str]:
+    """Split what one ``build()`` gave into single lines."""
+    return [text] if "\n" not in text else [line for _, line in split_lines(text) if line.strip()]
+
+
+def _kept(value: Any) -> Any:
+    """What a cache change shows later: small containers as they were, everything else by reference."""
+    if isinstance(value, _COPIED) and len(value) <= _COPY_LIMIT:
+        return type(value)(value)
+    return value
+
+
+class Call:
+    """A call under way. Made when it starts; :meth:`as_run` ends it."""
+
+    def __init__(self, runtime: Runtime, work: Work, call_id: int) -> None:
+        self.runtime = runtime
+        self.work = work
+        self.id = call_id
+        self.database = work.trigger.database
+        self.started_ns = runtime.clock.now_ns
+        self.log_rows: list[LogRow] = []
+        self.queued: dict[str, list[str]] = {}
+        self.written: list[Written] = []
+        self.queries: list[QueryRecord] = []
+        self.cache_records: list[CacheChange] = []
+        self.rejected: list[Rejected] = []
+        self.faults: list[str] = []
+        self.slept_ns = 0
+        self.run: Run | None = None
+
+    def log(self, level: str, text: str) -> None:
+        """Add a row to the log, at once: it survives a later exception."""
+        row = LogRow(self.runtime.clock.now_ns, self.database, self.work.trigger.name, level, text)
+        self.runtime.logbook.append(row)
+        self.log_rows.append(row)
+
+    def query(self, sql: str, args: dict[str, str] | None, database: str | None) -> list[dict[str, Any]]:
+        """Run SQL for the plugin."""
+        target = self.database if database is None else database
+        started = time.perf_counter()
+        try:
+            rows = plugin_query(self.runtime.store, sql, args, target)
+        except Exception as error:
+            self.queries.append(QueryRecord(target, sql, args, 0, time.perf_counter() - started, error_text(error)))
+            raise
+        self.queries.append(QueryRecord(target, sql, args, len(rows), time.perf_counter() - started, None))
+        return rows
+
+    def queue(self, database: str, text: str) -> None:
+        """Keep lines until the function has returned."""
+        self.queued.setdefault(database, []).append(text)
+
+    def write_now(self, database: str, text: str, no_sync: bool) -> None:
+        """Write lines while the plugin runs; the server's exception when they are refused."""
+        try:
+            self._write(database, [text], sync=True)
+        except InvalidNameError:
+            raise Exception(f"error writing line protocol to {database}: invalid database name: {database}") from None
+        except ServerError as error:
+            raise Exception(f"error writing line protocol to {database}: Cannot write: {error.message}") from None
+        if not no_sync:
+            self.runtime.flush()
+
+    def _write(self, database: str, texts: list[str], sync: bool) -> None:
+        runtime = self.runtime
+        runtime.write("\n".join(texts), database, precision="nanosecond", http_name=False, cause=self)
+        now = runtime.clock.now_ns
+        self.written.extend(Written(database, line, now, sync) for text in texts for line in single_lines(text))
+
+    def write_back(self, kind: str) -> None:
+        """Write what the plugin queued: one write a database, all of its lines or none."""
+        for database, texts in self.queued.items():
+            try:
+                self._write(database, texts, sync=False)
+            except InvalidNameError:
+                self._reject(database, kind, f"invalid database name: {database}")
+            except ServerError as error:
+                self._reject(database, kind, f"error writing back lines to {database}: Cannot write: {error.message}")
+
+    def _reject(self, database: str, kind: str, text: str) -> None:
+        self.rejected.append(Rejected(database, text))
+        self.log("ERROR", f"error running {kind} plugin: {text}")
+
+    def cache(self) -> CacheHandle:
+        """Give the plugin its cache; expired values are swept now and then, as on the server."""
+        store = self.runtime.cache
+        store.sweep()
+        return CacheHandle(store, store.of_trigger(self.work.trigger.key), store.shared, self._cache_changed)
+
+    def _cache_changed(self, namespace: str, key: str, before: Any, after: Any) -> None:
+        self.cache_records.append(CacheChange(self.id, namespace, key, _kept(before), _kept(after)))
+
+    def finished_text(self, now_ns: int) -> str:
+        """The text of the framework's last row; durations are virtual."""
+        return f"finished execution in {format_duration(now_ns - self.started_ns)}"
+
+    def as_run(self, done: Invocation, response: Response | None, extra_notes: tuple[str, ...] = ()) -> Run:
+        """End the call."""
+        work, trigger = self.work, self.work.trigger
+        source = None
+        if work.batch is not None:
+            source = BatchSource(work.table_batches)
+            self.runtime.keep_batch(source)
+        self.run = Run(
+            id=self.id,
+            trigger=trigger.name,
+            database=self.database,
+            kind=trigger.kind,
+            plugin=trigger.path,
+            event=work.event,
+            started_ns=self.started_ns,
+            ended_ns=self.runtime.clock.now_ns,
+            duration=done.seconds,
+            cpu_seconds=done.cpu_seconds,
+            error=done.error,
+            traceback=done.traceback,
+            log_rows=tuple(self.log_rows),
+            written=tuple(self.written),
+            query_records=tuple(self.queries),
+            cache_records=tuple(self.cache_records),
+            rejected=tuple(self.rejected),
+            response=response,
+            caused_by=work.causes[0].run if work.causes else None,
+            attempt=work.attempt,
+            depth=work.depth,
+            tables=work.batch.sizes(trigger.spec.value if trigger.spec.kind == "table" else None)
+            if work.batch is not None
+            else (),
+            call_time_ns=work.call_time_ns,
+            request=work.request,
+            slept_ns=self.slept_ns,
+            printed=done.printed,
+            notes=done.notes + extra_notes,
+            faults=tuple(self.faults),
+            source=source,
+        )
+        return self.run

@@ -1,0 +1,704 @@
+"""Engine: the one object that users hold. Every call that changes something is an Event of the session's history."""
+
+from __future__ import annotations
+
+import builtins
+import json as jsonlib
+import os
+import random
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import EllipsisType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pe_kit.clock import Clock, VirtualClock, WallClock, as_datetime, as_ns
+from pe_kit.duration import as_duration_ns
+from pe_kit.engine import dryrun
+from pe_kit.engine.collect import Collector
+from pe_kit.engine.frames import cache_frame, log_frame
+from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
+from pe_kit.engine.limits import Limits
+from pe_kit.engine.outcome import Event, Outcome, Runs
+from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
+from pe_kit.engine.runtime import KEPT_RUNS, Runtime
+from pe_kit.engine.schedule import Schedule
+from pe_kit.engine.sources import add_system_sources
+from pe_kit.engine.trigger import parse_spec
+from pe_kit.engine.trigger_table import Trigger, deleted_while_running
+from pe_kit.engine.upcoming import upcoming
+from pe_kit.errors import (
+    ClockError,
+    EngineClosedError,
+    EngineOffError,
+    PartialWriteError,
+    PluginError,
+    UsageError,
+)
+from pe_kit.lineprotocol.builder import LineBuilder
+from pe_kit.plugins.registry import Registry
+from pe_kit.plugins.source import PluginFolder
+from pe_kit.store.frames import as_payload
+from pe_kit.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["Engine"]
+
+ERROR_BEHAVIORS = ("log", "retry", "disable")
+
+
+class Engine:
+    """A simulated Processing engine with its database, in this process.
+
+    Args:
+        start: where virtual time begins: datetime, RFC 3339 text or int ns; None: the wall clock now, whole second.
+        clock: ``"virtual"`` (time stands still until it is advanced) or ``"wall"`` (flushes and schedules happen by
+            themselves in a background thread until ``close()``).
+        data_dir: a folder makes the session durable; None keeps it in memory.
+        plugin_dir: the plugin folder. Not given: ``INFLUXDB3_PLUGIN_DIR`` if set, else a private folder that is removed
+            at close. None: the processing engine is off.
+        plugin_repo: base of ``gh:`` paths, an http(s) URL or a folder.
+        wal_flush_interval: how often the WAL is flushed while time passes.
+        seed: of everything random, the plugins' ``random`` too.
+        limits: where plugins are stopped, see :class:`pe_kit.Limits`.
+        max_databases, max_tables, max_columns: the server's limits.
+        persist_cache: with ``data_dir``, the plugin cache survives a restart.
+
+    Raises:
+        UsageError: an argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        start: datetime | str | int | None = None,
+        clock: str = "virtual",
+        data_dir: str | Path | None = None,
+        plugin_dir: str | Path | EllipsisType | None = ...,
+        plugin_repo: str | Path | None = None,
+        wal_flush_interval: str | timedelta | float = "1s",
+        seed: int = 0,
+        limits: Limits | None = None,
+        max_databases: int = 5,
+        max_tables: int = 2000,
+        max_columns: int = 500,
+        persist_cache: bool = True,
+    ) -> None:
+        if clock not in ("virtual", "wall"):
+            raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
+        self._closed = False
+        self._lock = threading.RLock()
+        self.seed = seed
+        self.limits = limits or Limits()
+        self.persist_cache = persist_cache
+        self.plugin_repo = plugin_repo
+        self._options = {"max_databases": max_databases, "max_tables": max_tables, "max_columns": max_columns}
+        self._clock: Clock
+        if clock == "wall":
+            self._clock = WallClock()
+        else:
+            whole = WallClock().now_ns // 1_000_000_000 * 1_000_000_000
+            self._clock = VirtualClock(whole if start is None else as_ns(start))
+        self._private_dir: Path | None = None
+        folder = self._plugin_folder(plugin_dir)
+        self.store = Store(lambda: self._clock.now_ns, **self._options)
+        interval = as_duration_ns(wal_flush_interval)
+        if interval <= 0:
+            raise UsageError("wal_flush_interval must be longer than nothing", mend="The server's default is '1s'.")
+        self._runtime = Runtime(self._clock, self.store, folder, self.limits, interval)
+        self._registry = Registry(folder, self._clock) if folder is not None else None
+        self._random = random.Random(seed)
+        self._history: list[Event] = []
+        self._event_count = 0
+        add_system_sources(self.store, self._runtime)
+        builtins.LineBuilder = LineBuilder  # type: ignore[attr-defined]  # the server injects it there too
+
+    def _plugin_folder(self, given: str | Path | EllipsisType | None) -> PluginFolder | None:
+        if given is None:
+            return None
+        if isinstance(given, EllipsisType):
+            given = os.environ.get("INFLUXDB3_PLUGIN_DIR") or None
+            if given is None:
+                self._private_dir = Path(tempfile.mkdtemp(prefix="pe_kit-plugins-"))
+                given = self._private_dir
+        path = Path(given)
+        path.mkdir(parents=True, exist_ok=True)
+        return PluginFolder(path)
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session; a private plugin folder is removed. Calling it again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._runtime.folder is not None:
+            self._runtime.folder.forget_modules()
+        if self._private_dir is not None:
+            shutil.rmtree(self._private_dir, ignore_errors=True)
+
+    def __repr__(self) -> str:
+        state = (
+            "closed"
+            if self._closed
+            else f"{self.now:%Y-%m-%d %H:%M:%S} UTC ({'virtual' if self._clock.virtual else 'wall'})"
+        )
+        triggers, databases = len(self._runtime.triggers), len(self.store.database_names()) - 1
+        return f"<Engine at {state}, {triggers} triggers, {databases} databases>"
+
+    @contextmanager
+    def _event(self, kind: str, database: str | None = None, **data: Any) -> Iterator[Collector]:
+        """Record an event and gather what it causes."""
+        with self._lock:
+            if self._closed:
+                raise EngineClosedError("this engine is closed", mend="Make a new one: Engine().")
+            if self._runtime.collector is not None:
+                raise UsageError(
+                    f"engine.{kind} was called from inside a plugin call",
+                    mend="A plugin reaches the database through influxdb3_local only.",
+                )
+            self._event_count += 1
+            event = Event(self._event_count, kind, self._clock.now_ns, database, data)
+            self._history.append(event)
+            collector = self._runtime.collector = Collector(event, KEPT_RUNS)
+            try:
+                with deferred_interrupt(self._runtime):
+                    yield collector
+            except KeyboardInterrupt:
+                self._runtime.abandon()
+                reached = self._clock.now_ns
+                if kind in ("advance_to", "step"):
+                    self._history[-1] = Event(event.id, "advance_to", event.time_ns, database, {"t": reached})
+                collector.note(
+                    f"interrupted at {as_datetime(reached):%Y-%m-%d %H:%M:%S} UTC; the engine can be used further"
+                )
+                raise AdvanceInterrupted(collector.outcome(reached)) from None
+            finally:
+                self._runtime.collector = None
+
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """The engine's time, int nanoseconds since the Unix epoch."""
+        return self._clock.now_ns
+
+    @property
+    def now(self) -> datetime:
+        """The engine's time, aware UTC."""
+        return as_datetime(self._clock.now_ns)
+
+    def advance(self, duration: str | timedelta | float) -> Outcome:
+        """Let virtual time pass: every WAL flush and schedule on the way fires, in time order. Never sleeps.
+
+        Args:
+            duration: text such as ``"10m"``, a timedelta, or seconds.
+
+        Raises:
+            ClockError: the duration is negative, or the clock is the wall clock.
+            AdvanceInterrupted: Ctrl-C; its ``.outcome`` says what happened until then.
+        """
+        ns = as_duration_ns(duration)
+        if ns < 0:
+            raise ClockError("time never goes back", mend="engine.at(n).fork() continues from the past.")
+        return self.advance_to(self._clock.now_ns + ns)
+
+    def advance_to(self, t: datetime | str | int) -> Outcome:
+        """Let virtual time pass up to and including a moment; see :meth:`advance`."""
+        target = as_ns(t)
+        if not self._clock.virtual or target < self._clock.now_ns:
+            self._clock.move_to(target)  # raises with the reason
+        with self._event("advance_to", t=target) as collector:
+            self._runtime.run_until(target)
+        return collector.outcome(self._clock.now_ns)
+
+    def step(self) -> Outcome:
+        """Do the next due thing only: one WAL flush or one schedule, and what it causes."""
+        if not self._clock.virtual:
+            self._clock.move_to(0)
+        with self._event("step") as collector:
+            if not self._runtime.step():
+                collector.note("nothing is due: no schedule trigger runs and the WAL buffer is empty")
+        return collector.outcome(self._clock.now_ns)
+
+    def next_events(self, n: int = 5) -> pd.DataFrame:
+        """What will fire next: time, kind (``wal_flush`` or ``schedule``), trigger_name, database."""
+        return upcoming(self._runtime, n)
+
+    # -- databases and tables ---------------------------------------------------------------------------------
+
+    def create_database(self, name: str, *, retention_period: str | timedelta | float | None = None) -> None:
+        """Create a database.
+
+        Raises:
+            InvalidNameError, ConflictError, ServerError: as the server's ``/api/v3/configure/database``.
+        """
+        ns = None if retention_period is None else as_duration_ns(retention_period)
+        with self._event("create_database", name, name=name, retention_period=retention_period):
+            self.store.create_database(name, ns)
+
+    def delete_database(self, name: str) -> None:
+        """Delete a database; its triggers are disabled and stopped."""
+        with self._event("delete_database", name, name=name):
+            self.store.delete_database(name)
+            for trigger in [t for t in self._runtime.triggers if t.database == name]:
+                trigger.disabled = True
+                self._runtime.triggers.stop(trigger)
+            self._runtime.cache.drop_database(name)
+
+    @property
+    def databases(self) -> pd.DataFrame:
+        """All databases; the first column is ``database``."""
+        return self.store.databases_frame()
+
+    def create_table(
+        self, db: str, table: str, tags: Sequence[str], *, fields: Mapping[str, str] | None = None
+    ) -> None:
+        """Create a table; ``fields`` maps names to ``utf8``, ``int64``, ``uint64``, ``float64`` or ``bool``."""
+        with self._event("create_table", db, db=db, table=table, tags=list(tags), fields=dict(fields or {})):
+            self.store.create_table(db, table, tags, dict(fields or {}))
+
+    def delete_table(self, db: str, table: str) -> None:
+        """Delete a table."""
+        with self._event("delete_table", db, db=db, table=table):
+            self.store.delete_table(db, table)
+
+    def tables(self, db: str) -> pd.DataFrame:
+        """The tables of a database: table, rows, columns, first_time, last_time."""
+        return self.store.tables_frame(db)
+
+    # -- data -----------------------------------------------------------------------------------------------------
+
+    def write(
+        self,
+        data: Any,
+        db: str,
+        *,
+        precision: str = "auto",
+        no_sync: bool = False,
+        accept_partial: bool = False,
+        table: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> Outcome:
+        """Write data; without ``no_sync`` the flush that carries it and all triggers run before the call returns.
+
+        Args:
+            data: line protocol text, a list of lines, a pandas or polars DataFrame, or a ``pyarrow.Table``.
+            db: the database; made when it does not exist.
+            precision: of timestamps in text: ``auto`` (guessed by magnitude), ``s``, ``ms``, ``us``, ``ns``.
+            no_sync: leave the data in the WAL buffer until ``flush()`` or until time passes the next flush.
+            accept_partial: store the good lines when some are bad.
+            table, tags: for frames: the table, and which columns are tags.
+
+        Raises:
+            LineProtocolError: a bad line; nothing was stored.
+            PartialWriteError: bad lines with ``accept_partial=True``; its ``.outcome`` is that of the good ones.
+        """
+        payload = as_payload(data, table)
+        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
+        with self._event("write", db, data=payload, db=db, no_sync=no_sync, **options) as collector:
+            written = self._runtime.write(payload, db, None, **options)
+            if not no_sync:
+                self._runtime.flush()
+                self._runtime.settle()
+        outcome = collector.outcome(self._clock.now_ns)
+        if written.errors:
+            refused = PartialWriteError(written.errors, status=written.status)
+            refused.outcome = outcome
+            raise refused
+        return outcome
+
+    def load(
+        self,
+        data: Any,
+        db: str,
+        *,
+        precision: str = "auto",
+        accept_partial: bool = False,
+        table: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> Outcome:
+        """Store what was there before the session: no trigger fires. Arguments and errors as :meth:`write`."""
+        payload = as_payload(data, table)
+        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
+        with self._event("load", db, data=payload, db=db, **options) as collector:
+            written = self.store.load(payload, db, **options)
+        outcome = collector.outcome(self._clock.now_ns)
+        if written.errors:
+            refused = PartialWriteError(written.errors, status=written.status)
+            refused.outcome = outcome
+            raise refused
+        return outcome
+
+    def flush(self) -> Outcome:
+        """Flush the WAL now, and run what that causes."""
+        with self._event("flush") as collector:
+            self._runtime.flush()
+            self._runtime.settle()
+        return collector.outcome(self._clock.now_ns)
+
+    def query_arrow(self, sql: str, db: str, *, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """Run one SQL statement; the result as DataFusion gives it.
+
+        Raises:
+            QueryError: the statement failed; ``.message`` is the server's text.
+        """
+        return self.store.query_arrow(sql, db, params)
+
+    def query(self, sql: str, db: str, *, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Run one SQL statement as a DataFrame: tags as text, times as ``datetime64[ns]``."""
+        from pe_kit.engine.frames import query_frame
+
+        return query_frame(self.query_arrow(sql, db, params=params))
+
+    # -- last-value and distinct-value caches -----------------------------------------------------------------
+
+    def create_last_cache(
+        self,
+        db: str,
+        table: str,
+        *,
+        name: str | None = None,
+        key_columns: Sequence[str] | None = None,
+        value_columns: Sequence[str] | None = None,
+        count: int = 1,
+        ttl: str | timedelta | float = "4h",
+    ) -> str:
+        """Create a last-value cache and give its name; SQL reads it with ``last_cache('table')``."""
+        data = {"name": name, "key_columns": key_columns, "value_columns": value_columns, "count": count, "ttl": ttl}
+        with self._event("create_last_cache", db, db=db, table=table, **data):
+            return self.store.create_last_cache(db, table, **data)
+
+    def delete_last_cache(self, db: str, table: str, name: str) -> None:
+        """Delete a last-value cache."""
+        with self._event("delete_last_cache", db, db=db, table=table, name=name):
+            self.store.delete_last_cache(db, table, name)
+
+    def create_distinct_cache(
+        self,
+        db: str,
+        table: str,
+        columns: Sequence[str],
+        *,
+        name: str | None = None,
+        max_cardinality: int = 100_000,
+        max_age: str | timedelta | float = "1d",
+    ) -> str:
+        """Create a distinct-value cache and give its name; SQL reads it with ``distinct_cache('table')``."""
+        data = {"columns": list(columns), "name": name, "max_cardinality": max_cardinality, "max_age": max_age}
+        with self._event("create_distinct_cache", db, db=db, table=table, **data):
+            return self.store.create_distinct_cache(db, table, **data)
+
+    def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
+        """Delete a distinct-value cache."""
+        with self._event("delete_distinct_cache", db, db=db, table=table, name=name):
+            self.store.delete_distinct_cache(db, table, name)
+
+    # -- plugins and triggers -----------------------------------------------------------------------------------
+
+    def _folder(self, text: str) -> PluginFolder:
+        if self._runtime.folder is None:
+            raise EngineOffError(text, mend="Make the engine with a plugin_dir, or without plugin_dir=None.")
+        return self._runtime.folder
+
+    def write_plugin(self, filename: str, source: str) -> Path:
+        """Put a plugin file into the plugin folder, replacing one that is there; gives its path.
+
+        Raises:
+            PluginError: the name leads out of the plugin folder, or the engine is off.
+        """
+        folder = self._folder("Processing engine error: plugin error: No plugin directory configured")
+        with self._event("write_plugin", None, filename=filename, source=source):
+            try:
+                return folder.write(filename, source)
+            except PluginError as error:
+                raise PluginError(f"Processing engine error: plugin error: {error.message}", mend=error.mend) from None
+
+    @property
+    def plugin_dir(self) -> Path | None:
+        """The plugin folder, or None when the engine is off."""
+        return self._runtime.folder.path if self._runtime.folder is not None else None
+
+    @property
+    def plugins(self) -> pd.DataFrame:
+        """What is in the plugin folder: filename, kind, functions, version, hash, triggers, requirements."""
+        self._folder("No plugin directory configured")
+        assert self._registry is not None
+        return self._registry.frame(self._runtime.triggers)
+
+    def create_trigger(
+        self,
+        name: str,
+        *,
+        db: str,
+        path: str,
+        spec: str,
+        arguments: Mapping[str, str] | None = None,
+        run_async: bool = False,
+        error_behavior: str = "log",
+        disabled: bool = False,
+    ) -> None:
+        """Create a trigger; unless ``disabled`` it runs from now on.
+
+        Args:
+            name: unique in the database.
+            db: the database it belongs to.
+            path: the plugin: a file or folder in the plugin folder, or ``gh:PATH``.
+            spec: ``all_tables``, ``table:NAME``, ``every:DURATION``, ``cron:EXPRESSION`` or ``request:PATH``.
+            arguments: text -> text, given to the plugin as ``args``.
+            run_async: events run concurrently instead of one after the other.
+            error_behavior: ``log``, ``retry`` or ``disable``.
+            disabled: create it stopped.
+
+        Raises:
+            ServerError: as the server refuses it, in the server's order of checks; ``.mend`` says what to do.
+        """
+        folder = self._folder("Plugin error: Node not configured with plugin directory")
+        if error_behavior not in ERROR_BEHAVIORS:
+            raise UsageError(
+                f"error_behavior={error_behavior!r}",
+                mend="The server knows 'log', 'retry' and 'disable', in lower case.",
+            )
+        if arguments is not None:
+            wrong = [k for k, v in arguments.items() if not isinstance(k, str) or not isinstance(v, str)]
+            if wrong:
+                raise UsageError(
+                    f"trigger argument {wrong[0]!r} is not text",
+                    mend="The server takes text only: str(value) it yourself.",
+                )
+        data = {
+            "path": path,
+            "spec": spec,
+            "arguments": None if arguments is None else dict(arguments),
+            "run_async": run_async,
+            "error_behavior": error_behavior,
+            "disabled": disabled,
+        }
+        with self._event("create_trigger", db, name=name, db=db, **data):
+            try:
+                folder.resolve(path).snapshot()
+            except PluginError as error:
+                raise PluginError(f"Plugin error: {error.message}", mend=error.mend) from None
+            parsed = parse_spec(spec)
+            self.store.require_database(db)
+            scheduled = parsed.kind in ("every", "cron")
+            trigger = Trigger(
+                name=name,
+                database=db,
+                path=path,
+                spec=parsed,
+                arguments=data["arguments"],  # type: ignore[arg-type]
+                run_async=run_async,
+                error_behavior=error_behavior,
+                disabled=disabled,
+                order=self._runtime.triggers.next_order(),
+                schedule=Schedule.of(parsed) if scheduled else None,
+            )
+            self._runtime.triggers.add(trigger)
+            if not disabled:
+                self._runtime.triggers.start(trigger, self._clock.now_ns)
+
+    def enable_trigger(self, name: str, db: str) -> None:
+        """Enable a trigger. On an enabled one nothing happens, even when its task has stopped, as on the server."""
+        with self._event("enable_trigger", db, name=name, db=db):
+            self.store.require_database(db)
+            trigger = self._runtime.triggers.get(name, db)
+            if trigger.disabled:
+                trigger.disabled = False
+                self._runtime.triggers.start(trigger, self._clock.now_ns)
+
+    def disable_trigger(self, name: str, db: str) -> None:
+        """Disable a trigger; its cache is wiped. Calling it again does nothing."""
+        with self._event("disable_trigger", db, name=name, db=db):
+            self.store.require_database(db)
+            trigger = self._runtime.triggers.get(name, db)
+            if not trigger.disabled:
+                trigger.disabled = True
+                self._runtime.triggers.stop(trigger)
+                self._runtime.cache.drop_trigger(trigger.key)
+
+    def delete_trigger(self, name: str, db: str, *, force: bool = False) -> None:
+        """Delete a trigger and its cache; an enabled one needs ``force``."""
+        with self._event("delete_trigger", db, name=name, db=db, force=force):
+            self.store.require_database(db)
+            trigger = self._runtime.triggers.get(name, db)
+            if not trigger.disabled and not force:
+                raise deleted_while_running(name)
+            self._runtime.triggers.stop(trigger)
+            self._runtime.triggers.remove(trigger)
+            self._runtime.cache.drop_trigger(trigger.key)
+
+    @property
+    def triggers(self) -> pd.DataFrame:
+        """One row a trigger: the columns of ``system.processing_engine_triggers``, then database, runs, errors, ..."""
+        frame: pd.DataFrame = self._runtime.triggers.frame()
+        return frame
+
+    # -- firing by hand -----------------------------------------------------------------------------------------
+
+    def call(self, trigger: str, db: str, *, at: datetime | str | int | None = None) -> Outcome:
+        """Fire a schedule trigger now; ``at`` is the scheduled time that it is given. The clock does not move."""
+        found = self._runtime.triggers.get(trigger, db)
+        if found.kind != "schedule":
+            raise UsageError(
+                f"trigger {trigger!r} is no schedule trigger but {found.spec.text!r}",
+                mend="Fire it with engine.request(path)."
+                if found.kind == "request"
+                else "Fire it with engine.write(...).",
+            )
+        if not found.running:
+            raise UsageError(
+                f"trigger {trigger!r} does not run: {found.stopped or 'it is disabled'}",
+                mend="Enable it first: engine.enable_trigger.",
+            )
+        when = self._clock.now_ns if at is None else as_ns(at)
+        with self._event("call", db, trigger=trigger, db=db, at=when) as collector:
+            self._runtime.call_now(found, when)
+        return collector.outcome(self._clock.now_ns)
+
+    def request(
+        self,
+        path: str,
+        *,
+        method: str = "POST",
+        params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+        json: Any = None,
+    ) -> Outcome:
+        """Send a request to ``/api/v3/engine/<path>``; the Outcome carries ``.response``.
+
+        Args:
+            path: what follows ``/api/v3/engine/``, compared byte for byte.
+            method: GET or POST; the server answers 404 to others.
+            params: query parameters; of equal names the last one counts.
+            headers: names are lower-cased, ``authorization`` never reaches the plugin.
+            body: bytes or text. json: a value to send as JSON instead.
+        """
+        if json is not None:
+            if body is not None:
+                raise UsageError("body= and json= were both given", mend="Give one of them.")
+            body = jsonlib.dumps(json)
+            headers = {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}
+        data = {"method": method, "params": params, "headers": headers, "body": body}
+        with self._event("request", None, path=path, **data) as collector:
+            if not method_allowed(method):
+                collector.response = not_found()
+            elif (trigger := self._runtime.triggers.routed(path)) is None:
+                collector.response = not_routed()
+                collector.note(self._no_route(path))
+            else:
+                request = as_request(path, method, params, headers, body)
+                collector.response = (
+                    request if not isinstance(request, dict) else self._runtime.request(trigger, request)
+                )
+        return collector.outcome(self._clock.now_ns)
+
+    def _no_route(self, path: str) -> str:
+        from pe_kit.errors import near_match
+
+        known = self._runtime.triggers.routes
+        return f"no running trigger answers {path!r}. {near_match(path, known, what='request paths')}"
+
+    def test_wal_plugin(
+        self,
+        filename: str,
+        lp: str,
+        db: str,
+        *,
+        arguments: Mapping[str, str] | None = None,
+        cache_name: str | None = None,
+    ) -> dict[str, Any]:
+        """Dry-run ``process_writes``: exactly what ``/api/v3/plugin_test/wal`` answers.
+
+        Returns:
+            ``{"log_lines": [...], "database_writes": {db: [...]}, "errors": [...]}``.
+        """
+        code = self._code_for_test(filename)
+        args = None if arguments is None else dict(arguments)
+        with self._event("test_wal_plugin", db, filename=filename, lp=lp, db=db, arguments=args, cache_name=cache_name):
+            return dryrun.test_wal_plugin(self._runtime, code, lp, db, args, cache_name)
+
+    def test_schedule_plugin(
+        self,
+        filename: str,
+        db: str,
+        *,
+        schedule: str | None = None,
+        arguments: Mapping[str, str] | None = None,
+        cache_name: str | None = None,
+    ) -> dict[str, Any]:
+        """Dry-run ``process_scheduled_call``: exactly what ``/api/v3/plugin_test/schedule`` answers.
+
+        Args:
+            filename, db, arguments, cache_name: as the endpoint takes them.
+            schedule: a bare cron expression (no ``cron:``); the next time after now is the call time.
+        """
+        code = self._code_for_test(filename)
+        args = None if arguments is None else dict(arguments)
+        data = {"filename": filename, "db": db, "schedule": schedule, "arguments": args, "cache_name": cache_name}
+        with self._event("test_schedule_plugin", db, **data):
+            return dryrun.test_schedule_plugin(self._runtime, code, db, schedule, args, cache_name)
+
+    def _code_for_test(self, filename: str) -> Any:
+        folder = self._folder("Plugin error: Node not configured with plugin directory")
+        try:
+            return folder.resolve(filename).snapshot(as_text=True)
+        except PluginError as error:
+            raise PluginError(f"Plugin error: {error.message}", mend=error.mend) from None
+
+    # -- what there is --------------------------------------------------------------------------------------------
+
+    @property
+    def cache(self) -> pd.DataFrame:
+        """The plugin cache: namespace, database, trigger_name, key, value (live), type, expires_at, size_bytes."""
+        return cache_frame(self._runtime.cache)
+
+    def logs(self, trigger: str | None = None, level: str | None = None) -> pd.DataFrame:
+        """The log, oldest first, at most 10,000 rows: event_time, database, trigger_name, log_level, log_text."""
+        return log_frame(self._runtime.logbook, trigger, level)
+
+    @property
+    def runs(self) -> Runs:
+        """The newest runs (100,000 are kept), oldest first."""
+        return Runs(self._runtime.runs)
+
+    @property
+    def history(self) -> tuple[Event, ...]:
+        """Everything that was asked of this engine, in order."""
+        return tuple(self._history)
+
+    @property
+    def progress(self) -> Callable[[int, int, int, int], None] | None:
+        """Called now and then during long advances with (start, now, target) in virtual ns and the number of runs."""
+        return self._runtime.progress
+
+    @progress.setter
+    def progress(self, callback: Callable[[int, int, int, int], None] | None) -> None:
+        self._runtime.progress = callback
+
+    def restart(self, *, keep_cache: bool | None = None) -> None:
+        """Do what a server restart does.
+
+        Imported plugin modules, the log and the last-value and distinct-value caches' contents go; dead triggers live
+        again; schedules are aligned anew, missed ticks do not fire. The plugin cache goes too, unless ``keep_cache``.
+        """
+        with self._event("restart", None, keep_cache=keep_cache):
+            if keep_cache is None:
+                keep_cache = False
+            self._runtime.restart(keep_cache)

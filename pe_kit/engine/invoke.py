@@ -1,0 +1,138 @@
+"""Calling plugin code: what it raised, what it printed, how long it took, and its own frames on the stack."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from pe_kit.errors import ServerError
+from pe_kit.plugins.source import Snapshot
+
+__all__ = ["Invocation", "error_text", "invoke", "plugin_frames"]
+
+_PRINTED_LIMIT = 100_000
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What came of one call: ``value`` or ``error``; seconds are wall and thread CPU time."""
+
+    value: Any = None
+    error: BaseException | None = None
+    traceback: str = ""
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    printed: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def error_text(error: BaseException) -> str:
+    """Write an error as the server logs it: ``Type: message``, or the bare text where the server itself speaks."""
+    if isinstance(error, ServerError):
+        return error.message
+    try:
+        return f"{type(error).__qualname__}: {error}"
+    except Exception:
+        return f"{type(error).__qualname__}: <exception str() failed>"
+
+
+class _Tee(io.TextIOBase):
+    """Passes what a plugin prints on and keeps the first part of it."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+        self.kept: list[str] = []
+        self._size = 0
+
+    def write(self, text: str) -> int:
+        if self._size < _PRINTED_LIMIT:
+            self.kept.append(text[: _PRINTED_LIMIT - self._size])
+            self._size += len(text)
+        return self._to.write(text)
+
+    def flush(self) -> None:
+        self._to.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._to, name)
+
+
+def invoke(
+    code: Snapshot, entry: str, arguments: Sequence[Any], around: Callable[[Callable[[], Any]], Any] | None
+) -> Invocation:
+    """Load the plugin and call its entry point with positional arguments.
+
+    Args:
+        code: the plugin as it is now.
+        entry: ``process_writes``, ``process_scheduled_call`` or ``process_request``.
+        arguments: what the server passes.
+        around: runs a function under the plugin's own clock and limits; None runs it bare.
+
+    Returns:
+        The result. Nothing that the plugin raises leaves this function, KeyboardInterrupt included.
+    """
+    done = Invocation()
+    stdout = sys.stdout
+    tee = _Tee(stdout)
+
+    def body() -> Any:
+        return code.load(entry)(*arguments)
+
+    started, cpu = time.perf_counter(), time.thread_time()
+    sys.stdout = tee  # type: ignore[assignment]
+    try:
+        done.value = body() if around is None else around(body)
+    except BaseException as error:
+        done.error = error
+    finally:
+        sys.stdout = stdout
+    done.seconds, done.cpu_seconds = time.perf_counter() - started, time.thread_time() - cpu
+    if tee.kept:
+        done.printed = "".join(tee.kept)
+    if done.error is not None:
+        done.traceback = plugin_frames(done.error, code)
+    elif inspect.iscoroutine(done.value):
+        done.value.close()
+        done.notes = (f"{entry} is `async def`: the server never awaits it, so nothing of it ran; write a plain `def`",)
+    return done
+
+
+def plugin_frames(error: BaseException, code: Snapshot) -> str:
+    """Write the part of a traceback that lies in the plugin: file, line, function and the line's text."""
+    lines = code.lines
+    out: list[str] = []
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        filename = frame.f_code.co_filename
+        if (
+            filename == "<string>"
+            and frame.f_globals.get("__builtins__") is not None
+            and "__file__" not in frame.f_globals
+        ):
+            text = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+            name = code.filename
+        elif code.root is not None and filename.startswith(code.root):
+            import linecache
+
+            text = linecache.getline(filename, number).strip()
+            name = filename[len(code.root) :].lstrip("/\\")
+        else:
+            continue
+        out.append(f"{name}, line {number}, in {frame.f_code.co_name}\n    {text}")
+    if isinstance(error, SyntaxError) and error.filename == "<string>" and error.lineno:
+        text = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
+        caret = "\n    " + " " * (max(error.offset or 1, 1) - 1) + "^"
+        out.append(f"{code.filename}, line {error.lineno}\n    {text}{caret}")
+    return "\n".join(_folded(out))
+
+
+def _folded(frames: list[str]) -> list[str]:
+    """Fold a long recursion: the first and the last frames are what a reader needs."""
+    if len(frames) <= 12:
+        return frames
+    return [*frames[:6], f"... {len(frames) - 12} more frames ...", *frames[-6:]]

@@ -1,0 +1,428 @@
+"""What happens between two calls of the user: flushes, deliveries, plugin calls, cascades, the passing of time.
+
+One loop for everything. A flush gives each WAL trigger of a database one piece of work; a call that wrote something
+causes another flush at the same virtual time, until nothing is left (:meth:`Runtime.settle`). Time moves from one due
+moment to the next (:meth:`Runtime.run_until`); equal moments go: ends of calls, then the WAL flush, then schedules in
+the order in which their triggers were made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pe_kit.clock import Clock
+from pe_kit.engine.cache import CacheStore
+from pe_kit.engine.call import Call
+from pe_kit.engine.collect import Collector
+from pe_kit.engine.invoke import Invocation, error_text, invoke
+from pe_kit.engine.limits import Limits
+from pe_kit.engine.localapi import PyPluginCallApi
+from pe_kit.engine.outcome import BatchSource, LogRow, Response, Run
+from pe_kit.engine.queue import EventQueue
+from pe_kit.engine.response import as_response, error_response
+from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop
+from pe_kit.engine.trigger_table import Trigger, TriggerTable
+from pe_kit.engine.work import Work
+
+if TYPE_CHECKING:
+    from pe_kit.plugins.source import PluginFolder
+    from pe_kit.store.store import Store, Written
+
+__all__ = ["KEPT_RUNS", "Runtime"]
+
+KEPT_RUNS = 100_000
+KEPT_BATCHES = 1_000
+KEPT_LOG_ROWS = 10_000  # the server's ring buffer
+PROGRESS_EVERY = 0.1  # real seconds between two calls of the progress callback
+
+Progress = Callable[[int, int, int, int], None]
+"""Called with (start, now, target) in virtual nanoseconds and the number of runs so far."""
+
+_EPOCH = datetime(1970, 1, 1)
+
+
+class Runtime:
+    """State and loop of one engine; :class:`pe_kit.Engine` is its face."""
+
+    def __init__(
+        self, clock: Clock, store: Store, folder: PluginFolder | None, limits: Limits, flush_interval_ns: int
+    ) -> None:
+        self.clock = clock
+        self.store = store
+        self.folder = folder
+        self.limits = limits
+        self.flush_interval_ns = flush_interval_ns
+        self.ticks_from_ns = clock.now_ns
+        self.triggers = TriggerTable()
+        self.cache = CacheStore(lambda: clock.now_ns)
+        self.logbook: deque[LogRow] = deque(maxlen=KEPT_LOG_ROWS)
+        self.runs: deque[Run] = deque(maxlen=KEPT_RUNS)
+        self.calls = 0
+        self.collector: Collector | None = None
+        self.progress: Progress | None = None
+        self.around: Callable[[Call, Callable[[], Any]], Any] | None = None
+        self._batches: deque[BatchSource] = deque(maxlen=KEPT_BATCHES)
+        self._ready: deque[Work] = deque()
+        self._ends = EventQueue()
+        self._writers: dict[str, list[Call | None]] = {}
+        self._plugins_wrote = False
+        self.flush_due_ns: int | None = None
+        self._executing: list[Call] = []
+        self.in_plugin = False
+        self.interrupted = False
+
+    # -- writes and flushes ------------------------------------------------------------------------------------
+
+    def write(self, data: Any, database: str, cause: Call | None = None, **options: Any) -> Written:
+        """Put data into the WAL buffer; ``cause`` is the call that wrote it, None for the user."""
+        written = self.store.write(data, database, **options)
+        self._writers.setdefault(database, []).append(cause)
+        if cause is not None:
+            self._plugins_wrote = True
+        if self.flush_due_ns is None:
+            passed = self.clock.now_ns - self.ticks_from_ns
+            self.flush_due_ns = self.ticks_from_ns + (passed // self.flush_interval_ns + 1) * self.flush_interval_ns
+        return written
+
+    def flush(self) -> None:
+        """Flush the WAL: data becomes queryable, caches see it, and each WAL trigger gets its work."""
+        batches = self.store.flush()
+        writers, self._writers = self._writers, {}
+        self._plugins_wrote = False
+        self.flush_due_ns = None
+        if not batches:
+            return
+        assert self.collector is not None
+        self.collector.flushes += 1
+        for batch in batches:
+            causes = tuple(dict.fromkeys(writers.get(batch.database, ())))
+            calls = () if None in causes else tuple(c for c in causes if c is not None)
+            depth = 1 + max(c.work.depth for c in calls) if calls else 0
+            triggers = self.triggers.wal_of(batch.database)
+            if triggers and depth > self.limits.cascade_depth:
+                self.collector.stop(cascade_stop(calls, batch, triggers, self.limits.cascade_depth))
+                continue
+            for trigger in list(triggers):
+                self.enqueue(
+                    Work(trigger, self.collector.event, self.clock.now_ns, batch=batch, causes=calls, depth=depth)
+                )
+
+    # -- work ----------------------------------------------------------------------------------------------------
+
+    def enqueue(self, work: Work) -> None:
+        """Hand work to a trigger; a synchronous trigger that is busy keeps it waiting."""
+        trigger = work.trigger
+        if trigger.run_async:
+            self._ready.append(work)
+        elif not trigger.busy:
+            trigger.busy = True
+            self._ready.append(work)
+        elif self._has_room(work):
+            trigger.waiting.append(work)
+
+    def _has_room(self, work: Work) -> bool:
+        """Wait, as the server's flush does, until the trigger's channel has room; virtual time passes meanwhile."""
+        trigger, start = work.trigger, self.clock.now_ns
+        while work.batch is not None and len(trigger.waiting) >= self.limits.queue:
+            if not self._ends or any(call.work.trigger is trigger for call in self._executing):
+                assert self.collector is not None
+                self.collector.stop(self_wait_stop(trigger, self.limits.queue))
+                return False
+            self._end_next()
+        trigger.stats.stalled_ns += self.clock.now_ns - start
+        return True
+
+    def _end_next(self) -> None:
+        due = self._ends.next_time()
+        assert due is not None
+        if due > self.clock.now_ns:
+            self.clock.move_to(due)
+        self._ends.pop()()
+        while self._ready and not self._executing:
+            self._execute(self._ready.popleft())
+
+    def settle(self) -> None:
+        """Run what is due at this moment, and what that causes, until nothing is left."""
+        while self._ready or self._plugins_wrote:
+            while self._ready:
+                self._execute(self._ready.popleft())
+            if self._plugins_wrote:
+                self.flush()
+
+    def _execute(self, work: Work) -> Call | None:
+        trigger = work.trigger
+        if not trigger.running:
+            self._drop(work, f"trigger {trigger.name!r} no longer runs: {trigger.stopped or 'it is disabled'}")
+            return None
+        spec = trigger.spec
+        if work.batch is not None and spec.kind == "table" and not self.store.has_table(trigger.database, spec.value):
+            self._missing_table(trigger)
+            return None
+        self.calls += 1
+        trigger.stats.waited_ns += self.clock.now_ns - work.due_ns
+        call = Call(self, work, self.calls)
+        call.log("INFO", self._starting(work))
+        self._executing.append(call)
+        try:
+            done = self._invoke(call)
+        finally:
+            self._executing.pop()
+        if trigger.declared_ns and not isinstance(done.error, KeyboardInterrupt):
+            self._ends.put(self.clock.now_ns + trigger.declared_ns, lambda: self._end(call, done))
+        else:
+            self._end(call, done)
+        return call
+
+    @staticmethod
+    def _starting(work: Work) -> str:
+        if work.call_time_ns is not None:
+            at = _EPOCH + timedelta(seconds=work.call_time_ns // 1_000_000_000)
+            return f"starting execution with scheduled time {at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"starting execution of {work.trigger.kind} plugin."
+
+    def _invoke(self, call: Call) -> Invocation:
+        work, trigger = call.work, call.work.trigger
+        assert self.folder is not None
+        try:
+            code = work.code or self.folder.resolve(trigger.path).snapshot()
+        except Exception as error:
+            return Invocation(error=error)
+        if work.batch is not None and work.code is None and trigger.error_behavior == "retry":
+            call.work = work = replace(work, code=code)
+        api = PyPluginCallApi(call)
+        arguments = None if trigger.arguments is None else dict(trigger.arguments)
+        given: tuple[Any, ...]
+        if work.batch is not None:
+            given = (api, work.table_batches(), arguments)
+        elif work.request is not None:
+            request = work.request
+            given = (api, dict(request["params"]), dict(request["headers"]), request["body"], arguments)
+        else:
+            assert work.call_time_ns is not None
+            given = (api, _EPOCH + timedelta(seconds=work.call_time_ns // 1_000_000_000), arguments)
+
+        def guarded(body: Callable[[], Any]) -> Any:
+            self.in_plugin = True
+            try:
+                return body() if self.around is None else self.around(call, body)
+            finally:
+                self.in_plugin = False
+
+        return invoke(code, trigger.spec.function, given, guarded)
+
+    def _end(self, call: Call, done: Invocation) -> None:
+        """End a call: write back, log, answer, then what its error behaviour says."""
+        assert self.collector is not None
+        trigger, kind = call.work.trigger, call.work.trigger.kind
+        response = None
+        if done.error is None:
+            if kind == "request":
+                response = as_response(done.value)
+            call.log("INFO", call.finished_text(self.clock.now_ns))
+            call.write_back(kind)
+        else:
+            response = self._failed(call, done.error)
+        run = call.as_run(done, response)
+        self.runs.append(run)
+        self.collector.add(run)
+        self._count(trigger, run)
+        if isinstance(done.error, KeyboardInterrupt):
+            trigger.waiting.clear()
+            trigger.busy = False
+            raise done.error
+        if done.error is not None and kind != "request" and self._after_error(call):
+            return
+        self._next(trigger)
+
+    def _failed(self, call: Call, error: BaseException) -> Response | None:
+        """Log an error as its trigger kind and error behaviour do; only request plugins answer."""
+        trigger, text = call.work.trigger, error_text(error)
+        if trigger.kind == "request":
+            text = (
+                text if error_text(error) == getattr(error, "message", None) else f"Python function call failed: {text}"
+            )
+            call.log("ERROR", f"error running request plugin: {text}")
+            return error_response(text)
+        if trigger.error_behavior == "log":
+            call.log("ERROR", f"error executing {trigger.kind} plugin: {text}")
+            if trigger.kind == "schedule":
+                how = "async scheduled" if trigger.run_async else "scheduled"
+                call.log("ERROR", f"error running {how} plugin: {text}")
+        return None
+
+    def _after_error(self, call: Call) -> bool:
+        """Do what ``error_behavior`` says; True when the trigger goes on with the same work."""
+        assert self.collector is not None
+        work, trigger = call.work, call.work.trigger
+        if trigger.error_behavior == "retry":
+            if work.attempt <= self.limits.retries:
+                self._ready.appendleft(replace(work, attempt=work.attempt + 1, due_ns=self.clock.now_ns))
+                return True
+            self.collector.stop(retry_stop(trigger, self.limits.retries, call.run))
+        elif trigger.error_behavior == "disable":
+            self.triggers.stop(
+                trigger, "stopped after an error (error_behavior=disable); the catalog still says enabled"
+            )
+            self.cache.drop_trigger(trigger.key)
+        return False
+
+    def _next(self, trigger: Trigger) -> None:
+        if trigger.run_async:
+            return
+        if trigger.waiting:
+            self._ready.append(trigger.waiting.popleft())
+        else:
+            trigger.busy = False
+
+    def _drop(self, work: Work, why: str) -> None:
+        assert self.collector is not None
+        self.collector.note(why)
+        if not work.trigger.run_async:
+            work.trigger.busy = False
+
+    def _missing_table(self, trigger: Trigger) -> None:
+        assert self.collector is not None
+        text = (
+            f"trigger {trigger.name!r}: table not found: {trigger.spec.value!r} is not in database {trigger.database!r}"
+        )
+        if trigger.run_async:
+            self.collector.note(f"{text}; the server only writes this to its own standard error")
+            return
+        self.triggers.stop(trigger, "its task died: table not found; disable and enable it, or restart")
+        self.collector.note(
+            f"{text}; on the server its task dies without a log row, until it is disabled and enabled or the server "
+            "restarts"
+        )
+
+    @staticmethod
+    def _count(trigger: Trigger, run: Run) -> None:
+        stats = trigger.stats
+        stats.runs += 1
+        stats.errors += run.error is not None
+        stats.cpu_seconds += run.cpu_seconds
+        stats.rows_in += run.rows_in
+        stats.lines_out += len(run.written)
+        stats.durations.append(run.duration)
+
+    def keep_batch(self, source: BatchSource) -> None:
+        """Keep a run's batch while it is among the newest."""
+        if len(self._batches) == KEPT_BATCHES:
+            self._batches[0].give = None
+        self._batches.append(source)
+
+    # -- requests and single calls ---------------------------------------------------------------------------
+
+    def call_now(self, trigger: Trigger, call_time_ns: int) -> None:
+        """Fire a schedule trigger with a scheduled time of the user's choice."""
+        assert self.collector is not None
+        self.enqueue(Work(trigger, self.collector.event, self.clock.now_ns, call_time_ns=call_time_ns))
+        self.settle()
+
+    def request(self, trigger: Trigger, request: Mapping[str, Any]) -> Response | None:
+        """Answer a request: the response waits for the call's end, and virtual time passes until then."""
+        assert self.collector is not None
+        work = Work(trigger, self.collector.event, self.clock.now_ns, request=request)
+        self.enqueue(work)
+        self.settle()
+        while self._ends and not self._answered(request):
+            self._end_next()
+            self.settle()
+        return next((r.response for r in self.collector.runs if r.request is request), None)
+
+    def _answered(self, request: Mapping[str, Any]) -> bool:
+        assert self.collector is not None
+        return any(r.request is request for r in self.collector.runs)
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> int | None:
+        """The next moment at which something happens by itself, or None."""
+        due = self._ends.next_time()
+        flush = self.flush_due_ns
+        if flush is not None and (due is None or flush < due):
+            due = flush
+        for trigger in self.triggers.scheduled():
+            moment = trigger.next_ns
+            if moment is not None and (trigger.run_async or not trigger.busy) and (due is None or moment < due):
+                due = moment
+        return None if due is None else max(due, self.clock.now_ns)
+
+    def run_due(self, moment: int) -> None:
+        """Do everything that is due at a moment, and what that causes."""
+        self.clock.move_to(moment)
+        while (end := self._ends.next_time()) is not None and end <= moment:
+            self._ends.pop()()
+        if self.flush_due_ns is not None and self.flush_due_ns <= moment:
+            self.flush()
+        for trigger in self.triggers.scheduled():
+            self._fire(trigger, moment)
+        self.settle()
+
+    def _fire(self, trigger: Trigger, moment: int) -> bool:
+        assert self.collector is not None
+        scheduled = trigger.next_ns
+        if scheduled is None or scheduled > moment or (trigger.busy and not trigger.run_async):
+            return False
+        assert trigger.schedule is not None
+        trigger.next_ns = trigger.schedule.following(scheduled)
+        self.enqueue(Work(trigger, self.collector.event, scheduled, call_time_ns=scheduled))
+        return True
+
+    def step(self) -> bool:
+        """Do the next due thing only: an end of a call, a flush or one schedule; False when nothing is due."""
+        moment = self.next_due()
+        if moment is None:
+            return False
+        self.clock.move_to(moment)
+        if (end := self._ends.next_time()) is not None and end <= moment:
+            self._ends.pop()()
+        elif self.flush_due_ns is not None and self.flush_due_ns <= moment:
+            self.flush()
+        else:
+            any(self._fire(trigger, moment) for trigger in self.triggers.scheduled())
+        self.settle()
+        return True
+
+    def run_until(self, target: int) -> None:
+        """Let virtual time pass up to and including a moment.
+
+        A KeyboardInterrupt leaves the clock at the last finished moment and everything usable.
+        """
+        assert self.collector is not None
+        self.settle()
+        start, shown = self.clock.now_ns, time.perf_counter()
+        while (moment := self.next_due()) is not None and moment <= target:
+            self.run_due(moment)
+            if self.interrupted:
+                raise KeyboardInterrupt
+            if self.progress is not None and time.perf_counter() - shown >= PROGRESS_EVERY:
+                shown = time.perf_counter()
+                self.progress(start, self.clock.now_ns, target, self.collector.count)
+        self.clock.move_to(target)
+
+    def restart(self, keep_cache: bool) -> None:
+        """Start every task anew, with nothing that lived in memory only."""
+        self.abandon()
+        self.logbook.clear()
+        self.store.clear_caches()
+        if self.folder is not None:
+            self.folder.forget_modules()
+        if not keep_cache:
+            self.cache.clear()
+        for trigger in self.triggers:
+            if not trigger.disabled:
+                self.triggers.start(trigger, self.clock.now_ns)
+
+    def abandon(self) -> None:
+        """Forget work in progress, after an interrupt."""
+        self._ready.clear()
+        self._executing.clear()
+        for trigger in self.triggers:
+            trigger.waiting.clear()
+            trigger.busy = False
+        self._ends.clear()
