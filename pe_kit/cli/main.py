@@ -1,0 +1,52 @@
+"""``pe-kit``: the command line. Each command lives in its own module and is registered here."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import pe_kit
+from pe_kit.cli.demo import demo
+from pe_kit.cli.fidelity import fidelity
+from pe_kit.cli.lab import lab
+from pe_kit.errors import PeKitError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="A developer kit for the Processing engine of InfluxDB 3.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
+app.command()(fidelity)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pe-kit {pe_kit.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """A developer kit for the Processing engine of InfluxDB 3."""
+
+
+def main() -> None:
+    """Run the command line; an error of the kit becomes its text and exit status 1."""
+    try:
+        app()
+    except PeKitError as error:
+        print(f"pe-kit: {error}", file=sys.stderr)
+        sys.exit(1)
