@@ -21,7 +21,6 @@ from pe_kit.store.cacheset import EVICTION_NS, CacheSet, Rows, TableDef, first_s
 __all__ = ["DistinctCacheDefinition", "DistinctCaches"]
 
 _Combination = tuple[str | None, ...]
-_NEVER = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,8 @@ class _DistinctCache:
         self._levels: list[dict[_Combination, int]] = [{} for _ in definition.columns]
         self._sorted: list[list[_Combination] | None] = [None for _ in definition.columns]
         self._shared = False
-        self._dirty = False
         self._tick: int | None = None
-        self._oldest = _NEVER  # a lower bound of the times in the first level
+        self._sweep_at = 1000
         self._schema = pa.schema([pa.field(c, pa.string_view()) for c in definition.columns])
 
     def copy(self) -> _DistinctCache:
@@ -55,10 +53,10 @@ class _DistinctCache:
         twin.__dict__.update(self.__dict__)
         return twin
 
-    def emptied(self, schema: pa.Schema) -> _DistinctCache:  # noqa: ARG002 - the columns of this cache are fixed
+    def emptied(self, schema: pa.Schema) -> _DistinctCache:
         return _DistinctCache(self.definition)
 
-    def push(self, rows: Rows, schema: pa.Schema, now_ns: int) -> None:  # noqa: ARG002 - as above
+    def push(self, rows: Rows, schema: pa.Schema, now_ns: int) -> None:
         self._prune_due(now_ns)
         if self._shared:
             self._levels, self._sorted, self._shared = [dict(x) for x in self._levels], list(self._sorted), False
@@ -74,25 +72,20 @@ class _DistinctCache:
                 self._sorted = [None] * len(names)
             for depth, level in enumerate(self._levels, 1):
                 level[values[:depth]] = time
-            if time < self._oldest:
-                self._oldest = time
-        self._dirty = self._dirty or bool(pairs)
 
     def _prune_due(self, now_ns: int) -> None:
-        """Do what the eviction ticks since the last call did: the first after a push may cut, later ones only age."""
-        tick = now_ns // EVICTION_NS
-        if self._tick is not None and tick > self._tick:
-            if self._dirty and tick > self._tick + 1:
-                self._prune((self._tick + 1) * EVICTION_NS)
-            self._prune(tick * EVICTION_NS)
-            self._dirty = False
-        self._tick = tick
+        """Do what the eviction ticks since the last call did.
 
-    def _prune(self, at_ns: int) -> None:
-        if self._oldest <= at_ns - self._max_age:
-            self._remove_before(at_ns - self._max_age)
+        The last of them is enough: cutting to the cardinality early and ageing more later come to the same. Ageing
+        alone shows nowhere, since queries leave out what is too old; it is done now and then to give memory back.
+        """
+        tick = now_ns // EVICTION_NS
+        due, self._tick = self._tick is not None and tick > self._tick, tick
+        if due and len(self._levels[-1]) > self._sweep_at:
+            self._remove_before(tick * EVICTION_NS - self._max_age)
+            self._sweep_at = 2 * len(self._levels[-1]) + 1000
         surplus = len(self._levels[-1]) - self.definition.max_cardinality
-        if surplus > 0:
+        if due and surplus > 0:
             self._remove_before(heapq.nsmallest(surplus, self._levels[-1].values())[-1])
 
     def _remove_before(self, time: int) -> None:
@@ -109,7 +102,6 @@ class _DistinctCache:
             levels.append({v: t for v, t in level.items() if v in alive})
         self._levels, self._shared = [*levels, kept], False
         self._sorted = [None] * len(self._levels)
-        self._oldest = min(self._levels[0].values(), default=_NEVER)
 
     def table(self, now_ns: int, depth: int | None = None) -> pa.Table:
         self._prune_due(now_ns)
