@@ -1,0 +1,23 @@
+"""The page of made-up data shows what the code makes today."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pe_kit import synth
+from pe_kit.synth.gallery import page, pictures
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_committed_page_and_pictures_are_what_the_gallery_writes():
+    assert (DOCS / "synth.md").read_text() == page(), "run: python -m pe_kit.synth.gallery docs"
+    drawn = {p.stem: p.read_text().strip() for p in (DOCS / "synth").glob("*.svg")}
+    assert drawn == {name: picture.svg for name, picture in pictures().items()}
+
+
+def test_every_signal_and_imperfection_has_its_picture_on_the_page():
+    shown = set(re.findall(r"synth/(\w+)\.svg", page()))
+    others = {"Imperfection", "Series", "Signal", "requests", "series", "ticks", "play"}
+    assert shown == (set(synth.__all__) - others) | {"office"}
