@@ -1,0 +1,375 @@
+"""Where plugin code comes from: a file below the plugin folder, or a folder with ``__init__.py``.
+
+A file is compiled once per content and executed anew for every call; a folder is imported once, like any package
+(influxdb3_py_api/src/system_py.rs). A changed file is picked up at the next call
+(influxdb3_processing_engine/src/lib.rs).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from threading import RLock
+from types import CodeType, ModuleType
+from typing import Any, Literal, NamedTuple
+
+from pe_kit.errors import PluginError, near_match
+from pe_kit.plugins.entrypoints import ENTRY_POINTS, bound_entry_points
+
+__all__ = ["PluginFile", "PluginFolder", "PluginSource", "Snapshot"]
+
+_LOCK = RLock()
+_owners: dict[str, PluginFolder] = {}  # top-level module name -> the folder whose package sys.modules holds
+
+
+class PluginFile(NamedTuple):
+    """One row of ``system.plugin_files``, without the trigger; ``last_modified`` in ms since the epoch."""
+
+    file_name: str
+    file_path: str
+    size_bytes: int
+    last_modified: int
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A plugin's code at one moment.
+
+    Attributes:
+        filename: as the trigger names it. text: the source; of a folder, that of its ``__init__.py``.
+        root: the folder of a multi-file plugin, None for a single file and for a dry run, which never imports.
+    """
+
+    filename: str
+    text: str
+    root: str | None
+    folder: PluginFolder
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The source, line by line, for tracebacks."""
+        return self.text.splitlines()
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the content in hex; of a folder, of all its ``.py`` files."""
+        digest = hashlib.sha256()
+        if self.root is None:
+            digest.update(self.text.encode())
+        else:
+            for path in _python_files(Path(self.root)):
+                digest.update(f"{path.relative_to(self.root).as_posix()}\0".encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+    @cached_property
+    def functions(self) -> tuple[str, ...]:
+        """The entry points that the source binds to plain functions, in the server's order."""
+        return bound_entry_points(self.text)
+
+    @cached_property
+    def compiled(self) -> CodeType:
+        """The source, compiled once.
+
+        Raises:
+            SyntaxError: as the server reports it, for the file ``<string>``.
+            PluginError: the source holds a null byte.
+        """
+        if "\0" in self.text:
+            raise PluginError("plugin code contains null bytes", mend="Save the file as UTF-8 text.")
+        return compile(self.text.encode(), "<string>", "exec", dont_inherit=True)
+
+    def load(self, entry: str) -> Callable[..., Any]:
+        """Give the entry point, ready to be called.
+
+        A single file is executed in a new namespace that holds nothing but ``__builtins__``: no global survives a
+        call, there is no ``__file__``, and ``__name__`` is ``builtins``. A folder is imported as a package, once.
+
+        Raises:
+            PluginError: there is no such function, or the package cannot be imported.
+            BaseException: whatever the module's own code raises.
+        """
+        if self.root is not None:
+            return self.folder._load_package(Path(self.root), entry)
+        namespace: dict[str, Any] = {}
+        exec(self.compiled, namespace)
+        if entry not in namespace:
+            raise _missing(entry, self.functions, namespace)
+        return namespace[entry]  # type: ignore[no-any-return]
+
+
+class PluginSource:
+    """One plugin of a folder; gives its code as it is now."""
+
+    def __init__(self, folder: PluginFolder, filename: str, path: Path) -> None:
+        self.filename = filename
+        self.path = path
+        self.kind: Literal["file", "directory"] = "directory" if path.is_dir() else "file"
+        self._folder = folder
+        self._file = path / "__init__.py" if self.kind == "directory" else path
+        self._seen: tuple[int, int, int] | None = None
+        self._snapshot = self._read()
+
+    def snapshot(self) -> Snapshot:
+        """The code as it is now; the last good code when the file has become unreadable."""
+        try:
+            if self._stat() != self._seen:
+                self._snapshot = self._read()
+        except (OSError, PluginError):
+            pass
+        return self._snapshot
+
+    def code(self) -> str:
+        """The source text as it is now."""
+        return self.snapshot().text
+
+    def files(self) -> list[PluginFile]:
+        """Its files, as ``system.plugin_files`` shows them; none when it is gone."""
+        paths = _python_files(self.path) if self.kind == "directory" else [self.path]
+        rows = []
+        for path in paths:
+            try:
+                stat = path.stat()
+            except OSError:
+                continue
+            name = self.filename if self.kind == "file" else path.relative_to(self._folder.path).as_posix()
+            rows.append(PluginFile(name, str(path), stat.st_size, stat.st_mtime_ns // 1_000_000))
+        return rows
+
+    def _stat(self) -> tuple[int, int, int]:
+        stat = os.stat(self._file)
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _read(self) -> Snapshot:
+        try:
+            with _io_errors():
+                seen, text = self._stat(), self._file.read_bytes().decode()
+        except UnicodeDecodeError:
+            raise PluginError(
+                "reading plugin file: stream did not contain valid UTF-8", mend=f"Save {self.filename} as UTF-8."
+            ) from None
+        self._seen = seen
+        return Snapshot(self.filename, text, str(self.path) if self.kind == "directory" else None, self._folder)
+
+
+class PluginFolder:
+    """The plugin folder of one engine: finds, writes and imports plugins. The folder is made when it is not there."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).absolute()
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._sources: dict[str, PluginSource] = {}
+        self._packages: dict[str, dict[str, ModuleType]] = {}
+
+    def resolve(self, filename: str) -> PluginSource:
+        """Give the plugin that a running trigger names; once found it stays, even when its file is deleted.
+
+        Raises:
+            PluginError: as :meth:`find`.
+        """
+        return self._sources.get(filename) or self.find(filename)
+
+    def find(self, filename: str) -> PluginSource:
+        """Look a plugin up on the disk, as the server does when a trigger is made or started.
+
+        Raises:
+            PluginError: there is none, it is a folder without ``__init__.py``, or the name leads out of the folder.
+        """
+        path = self._inside(filename)
+        if not path.exists():
+            self._sources.pop(filename, None)
+            names = self.names()
+            raise PluginError(
+                f"reading plugin file: Plugin not found: {path}",
+                mend=near_match(filename, names)
+                if names
+                else "The plugin folder is empty; engine.write_plugin adds one.",
+            )
+        if path.is_dir() and not (path / "__init__.py").is_file():
+            raise PluginError(
+                f"reading plugin file: Multi-file plugin directory must contain __init__.py: {path}",
+                mend="Add an __init__.py that defines or imports the function, or name a file in the folder.",
+            )
+        source = self._sources[filename] = PluginSource(self, filename, path)
+        return source
+
+    def names(self) -> list[str]:
+        """The plugins in the folder: ``.py`` files and folders with ``__init__.py``, which are not looked into."""
+        found: list[str] = []
+        for base, folders, files in os.walk(self.path):
+            here = Path(base).relative_to(self.path)
+            if "__init__.py" in files and Path(base) != self.path:
+                found.append(here.as_posix())
+                folders.clear()
+                continue
+            folders[:] = [f for f in folders if not f.startswith(".") and f not in ("__pycache__", "venv")]
+            found += [(here / f).as_posix() for f in files if f.endswith(".py") and not f.startswith(".")]
+        return sorted(found)
+
+    def write(self, filename: str, source: str) -> Path:
+        """Write a plugin file: in one step, so that no call sees half of it; missing folders are made.
+
+        Raises:
+            PluginError: the name leads out of the folder or is that of a folder.
+        """
+        path = self._inside(filename)
+        if path.is_dir() or filename.endswith("/"):
+            raise PluginError("reading plugin file: Is a directory (os error 21)", mend="Name a file, such as `my.py`.")
+        with _io_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f".{path.name}.part")
+            part.write_bytes(source.encode())
+            part.replace(path)
+        return path
+
+    def write_directory(self, name: str, files: Mapping[str, str]) -> Path:
+        """Put a multi-file plugin in place of what is there; files that are not given are gone.
+
+        Args:
+            name: the folder, below the plugin folder.
+            files: path below that folder -> source.
+
+        Raises:
+            PluginError: a name leads out of the folder.
+        """
+        path = self._inside(name)
+        new, old = path.with_name(f"{path.name}.tmp"), path.with_name(f"{path.name}.old")
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        for file in files:
+            _refuse_traversal(file)
+        with _io_errors():
+            for file, source in files.items():
+                (new / file).parent.mkdir(parents=True, exist_ok=True)
+                (new / file).write_bytes(source.encode())
+            if path.exists():
+                path.rename(old)
+            new.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+        return path
+
+    def forget_modules(self) -> None:
+        """Forget the packages that were imported, as a restart of the server does; to be called at the end, too."""
+        with _LOCK:
+            for name in list(self._packages):
+                if _owners.get(name) is self:
+                    _take_out(name)
+                    del _owners[name]
+            self._packages.clear()
+
+    def _inside(self, filename: str) -> Path:
+        _refuse_traversal(filename)
+        path = self.path / filename.rstrip("/")
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.path)):
+            raise _traversal(filename)
+        return path
+
+    def _load_package(self, root: Path, entry: str) -> Callable[..., Any]:
+        name = root.name
+        module = self._import(name, str(root.parent))
+        try:
+            return getattr(module, entry)  # type: ignore[no-any-return]
+        except AttributeError:
+            missing = _missing(entry, (), vars(module))
+            origin = getattr(module, "__file__", None) or "the interpreter"
+            if not origin.startswith(str(root)):
+                missing.mend = f"`{name}` is a module from {origin}, which was there first: rename the plugin folder."
+            raise missing from None
+        except Exception as error:
+            raise PluginError(
+                f"Failed to load function '{entry}' from plugin module '{name}': {_text(error)}"
+            ) from error
+
+    def _import(self, name: str, parent: str) -> ModuleType:
+        with _LOCK:
+            self._make_own(name)
+            sys.path.insert(0, parent)
+            written, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # it may be stale after a quick edit
+            try:
+                try:
+                    module = importlib.import_module(name)
+                except ModuleNotFoundError as error:
+                    if error.name != name:
+                        raise
+                    importlib.invalidate_caches()
+                    module = importlib.import_module(name)
+            except (Exception, SystemExit) as error:
+                raise PluginError(
+                    f"Failed to import plugin module '{name}': {_text(error)}\n"
+                    "Hint: Check for syntax errors or missing dependencies in Python files."
+                ) from error
+            finally:
+                sys.path.pop(0)
+                sys.dont_write_bytecode = written
+            return module
+
+    def _make_own(self, name: str) -> None:
+        """Put aside another engine's package of this name: every engine stands for a process of its own."""
+        owner = _owners.get(name)
+        if owner is self:
+            return
+        if owner is not None:
+            owner._packages[name] = _take_out(name)
+        if name in self._packages:
+            sys.modules.update(self._packages[name])
+        elif name in sys.modules:
+            return  # a module that no engine imported: it wins, as on the server
+        self._packages.setdefault(name, {})
+        _owners[name] = self
+
+
+@contextmanager
+def _io_errors() -> Iterator[None]:
+    """Word errors of the file system as the server does."""
+    try:
+        yield
+    except OSError as error:
+        raise PluginError(f"reading plugin file: {error.strerror} (os error {error.errno})") from error
+
+
+def _take_out(name: str) -> dict[str, ModuleType]:
+    """Remove a package and its submodules from ``sys.modules``."""
+    names = [full for full in sys.modules if full == name or full.startswith(f"{name}.")]
+    return {full: sys.modules.pop(full) for full in names}
+
+
+def _python_files(root: Path) -> Iterator[Path]:
+    yield from sorted(p for p in root.rglob("*.py") if "__pycache__" not in p.parts and p.is_file())
+
+
+def _refuse_traversal(filename: str) -> None:
+    parts = PurePosixPath(filename.replace("\\", "/")).parts
+    if not isinstance(filename, str) or ".." in parts or parts[:1] == ("/",) or re.match("[A-Za-z]:", filename):
+        raise _traversal(filename)
+
+
+def _traversal(filename: str) -> PluginError:
+    return PluginError(
+        f"Path traversal detected: plugin filename '{filename}' attempts to access files outside the plugin directory",
+        mend="Name the plugin relative to the plugin folder, for example `my_plugin.py` or `team/my_plugin.py`.",
+    )
+
+
+def _missing(entry: str, functions: tuple[str, ...], namespace: Mapping[str, Any]) -> PluginError:
+    there = functions or tuple(name for name in ENTRY_POINTS if name in namespace)
+    mend = f"It defines {', '.join(there)}: is the trigger specification of the right kind? " if there else ""
+    close = near_match(entry, [n for n, v in namespace.items() if callable(v) and not n.startswith("_")])
+    if not there and close.startswith("Did you"):
+        mend = close
+    return PluginError(
+        f"the {entry} function is not present in the plugin. Should be defined as: {ENTRY_POINTS[entry]}",
+        mend=mend.strip(),
+    )
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__qualname__}: {error}"
