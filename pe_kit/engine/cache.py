@@ -116,6 +116,11 @@ class CacheStore:
                 for key, entry in live(namespace):
                     yield "test", None, name, key, entry
 
+    def take(self, other: CacheStore) -> None:
+        """Take over a snapshot's values; the snapshot stays as it is."""
+        twin, _ = other.snapshot()
+        self._swept_ns, self.shared, self.triggers, self.tests = twin._swept_ns, twin.shared, twin.triggers, twin.tests
+
     def snapshot(self) -> tuple[CacheStore, list[str]]:
         """Copy everything, values included.
 

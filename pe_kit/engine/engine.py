@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import EllipsisType, TracebackType
@@ -20,7 +21,9 @@ from pe_kit.clock import Clock, VirtualClock, WallClock, as_datetime, as_ns
 from pe_kit.duration import as_duration_ns
 from pe_kit.engine import dryrun
 from pe_kit.engine.collect import Collector
+from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.frames import cache_frame, log_frame
+from pe_kit.engine.history import Checkpoint, History, Replay, View, plugin_files, plugin_sources
 from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Event, Outcome, Runs
@@ -41,7 +44,7 @@ from pe_kit.errors import (
 )
 from pe_kit.lineprotocol.builder import LineBuilder
 from pe_kit.plugins.registry import Registry
-from pe_kit.plugins.source import PluginFolder
+from pe_kit.plugins.source import PluginFolder, Snapshot
 from pe_kit.store.frames import as_payload
 from pe_kit.store.store import Store
 
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 ERROR_BEHAVIORS = ("log", "retry", "disable")
+FIRING = frozenset({"write", "flush", "advance_to", "step", "call", "request"})
 
 
 class Engine:
@@ -99,7 +103,12 @@ class Engine:
         self.limits = limits or Limits()
         self.persist_cache = persist_cache
         self.plugin_repo = plugin_repo
-        self._options = {"max_databases": max_databases, "max_tables": max_tables, "max_columns": max_columns}
+        options = {"max_databases": max_databases, "max_tables": max_tables, "max_columns": max_columns}
+        self._settings: dict[str, Any] = {
+            **options, "plugin_repo": plugin_repo, "wal_flush_interval": wal_flush_interval, "seed": seed,
+            "limits": self.limits, "persist_cache": persist_cache,
+        }  # fmt: skip
+        self._seen_code: dict[str, Snapshot] = {}
         self._clock: Clock
         if clock == "wall":
             self._clock = WallClock()
@@ -108,15 +117,15 @@ class Engine:
             self._clock = VirtualClock(whole if start is None else as_ns(start))
         self._private_dir: Path | None = None
         folder = self._plugin_folder(plugin_dir)
-        self.store = Store(lambda: self._clock.now_ns, **self._options)
+        self.store = Store(lambda: self._clock.now_ns, **options)
         interval = as_duration_ns(wal_flush_interval)
         if interval <= 0:
             raise UsageError("wal_flush_interval must be longer than nothing", mend="The server's default is '1s'.")
         self._runtime = Runtime(self._clock, self.store, folder, self.limits, interval)
         self._registry = Registry(folder, self._clock) if folder is not None else None
         self._random = random.Random(seed)
-        self._history: list[Event] = []
-        self._event_count = 0
+        self._history = History(self)
+        self._plugin_names: set[str] = set()
         add_system_sources(self.store, self._runtime)
         builtins.LineBuilder = LineBuilder  # type: ignore[attr-defined]  # the server injects it there too
 
@@ -128,9 +137,7 @@ class Engine:
             if given is None:
                 self._private_dir = Path(tempfile.mkdtemp(prefix="pe_kit-plugins-"))
                 given = self._private_dir
-        path = Path(given)
-        path.mkdir(parents=True, exist_ok=True)
-        return PluginFolder(path)
+        return PluginFolder(given)
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -172,9 +179,9 @@ class Engine:
                     f"engine.{kind} was called from inside a plugin call",
                     mend="A plugin reaches the database through influxdb3_local only.",
                 )
-            self._event_count += 1
-            event = Event(self._event_count, kind, self._clock.now_ns, database, data)
-            self._history.append(event)
+            if kind in FIRING:
+                self._note_edited_plugins()
+            event = self._history.record(kind, self._clock.now_ns, database, data)
             collector = self._runtime.collector = Collector(event, KEPT_RUNS)
             try:
                 with deferred_interrupt(self._runtime):
@@ -183,13 +190,29 @@ class Engine:
                 self._runtime.abandon()
                 reached = self._clock.now_ns
                 if kind in ("advance_to", "step"):
-                    self._history[-1] = Event(event.id, "advance_to", event.time_ns, database, {"t": reached})
+                    self._history.replace_last("advance_to", {"t": reached})
                 collector.note(
                     f"interrupted at {as_datetime(reached):%Y-%m-%d %H:%M:%S} UTC; the engine can be used further"
                 )
                 raise AdvanceInterrupted(collector.outcome(reached)) from None
             finally:
                 self._runtime.collector = None
+                self._history.after_event()
+
+    def _note_edited_plugins(self) -> None:
+        """Record plugin files that were edited on the disk since they were last seen, so that the past keeps them."""
+        if self._runtime.folder is None:
+            return
+        for path in {t.path for t in self._runtime.triggers if t.running}:
+            source = self._runtime.folder.resolve(path)
+            known = self._seen_code.get(path)
+            code = source.snapshot()
+            if known is not code:
+                self._seen_code[path] = code
+                if known is not None and source.kind == "file" and known.text != code.text:
+                    self._history.record(
+                        "write_plugin", self._clock.now_ns, None, {"filename": path, "source": code.text}
+                    )
 
     # -- time -----------------------------------------------------------------------------------------------------
 
@@ -424,6 +447,7 @@ class Engine:
         """
         folder = self._folder("Processing engine error: plugin error: No plugin directory configured")
         with self._event("write_plugin", None, filename=filename, source=source):
+            self._plugin_names.add(filename)
             try:
                 return folder.write(filename, source)
             except PluginError as error:
@@ -491,7 +515,7 @@ class Engine:
         }
         with self._event("create_trigger", db, name=name, db=db, **data):
             try:
-                folder.resolve(path).snapshot()
+                folder.find(path)
             except PluginError as error:
                 raise PluginError(f"Plugin error: {error.message}", mend=error.mend) from None
             parsed = parse_spec(spec)
@@ -658,7 +682,7 @@ class Engine:
     def _code_for_test(self, filename: str) -> Any:
         folder = self._folder("Plugin error: Node not configured with plugin directory")
         try:
-            return folder.resolve(filename).snapshot(as_text=True)
+            return replace(folder.find(filename).snapshot(), root=None)  # dry runs never import a package
         except PluginError as error:
             raise PluginError(f"Plugin error: {error.message}", mend=error.mend) from None
 
@@ -681,7 +705,74 @@ class Engine:
     @property
     def history(self) -> tuple[Event, ...]:
         """Everything that was asked of this engine, in order."""
-        return tuple(self._history)
+        return tuple(self._history.events)
+
+    def at(self, n: int) -> View:
+        """Look at the session as it was after the event whose ``.id`` is ``n`` (0: the beginning).
+
+        Raises:
+            UsageError: there is no such event or it is no longer kept. ClockError: the clock is the wall clock.
+        """
+        with self._lock:
+            return View(self._history.rebuild(n), n)
+
+    def compare(self, a: Engine | View, b: Engine | View) -> Difference:
+        """Give the row-aligned difference of two engines or views: tables, logs, cache."""
+        return diff_states(a, b)
+
+    def replay(self, *, plugin: str | Path | Mapping[str, str], source: str | None = None) -> Replay:
+        """Run the whole past through another version of a plugin.
+
+        Args:
+            plugin: the plugin's filename together with ``source=``, a path of a file of that name, or a mapping
+                filename -> source.
+            source: the other version's text.
+
+        Returns:
+            The engine it leads to and the difference from this one.
+        """
+        sources = plugin_sources(plugin, source)
+        with self._lock:
+            first = self._history.nearest(self._history.count) if not self._history.events else None
+            start = first or self._history.checkpoints[0]
+            twin = self._history.rebuild(self._history.count, sources, start)
+        return Replay(twin, diff_states(self, twin))
+
+    def _checkpoint(self, event: int) -> Checkpoint:
+        runtime = self._runtime
+        names = self._plugin_names | {t.path for t in runtime.triggers}
+        cache, lost = runtime.cache.snapshot()
+        return Checkpoint(
+            event=event,
+            now_ns=self._clock.now_ns,
+            ticks_from_ns=runtime.ticks_from_ns,
+            flush_due_ns=runtime.flush_due_ns,
+            store=self.store.snapshot(),
+            writers=runtime.user_writers,
+            cache=cache,
+            lost=tuple(lost),
+            triggers=tuple(t.copy() for t in runtime.triggers),
+            routes=dict(runtime.triggers.routes),
+            logbook=tuple(runtime.logbook),
+            calls=runtime.calls,
+            random_state=self._random.getstate(),
+            files={} if runtime.folder is None else plugin_files(runtime.folder.path, names),
+        )
+
+    def _twin(self, checkpoint: Checkpoint, sources: Mapping[str, str]) -> Engine:
+        """Make an engine that is where a checkpoint was, with a plugin folder of its own."""
+        folder = None if self._runtime.folder is None else Path(tempfile.mkdtemp(prefix="pe_kit-plugins-"))
+        twin = Engine(start=checkpoint.now_ns, plugin_dir=folder, **self._settings)
+        twin._private_dir = folder
+        if folder is not None:
+            for name, content in {**checkpoint.files, **{k: v.encode() for k, v in sources.items()}}.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+        twin.store.restore(checkpoint.store)
+        twin._random.setstate(checkpoint.random_state)
+        twin._history.count = checkpoint.event
+        twin._runtime.restore(checkpoint, [r for r in self._runtime.runs if r.event.id <= checkpoint.event])
+        return twin
 
     @property
     def progress(self) -> Callable[[int, int, int, int], None] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from pe_kit.engine.trigger_table import Trigger, TriggerTable
 from pe_kit.engine.work import Work
 
 if TYPE_CHECKING:
+    from pe_kit.engine.history import Checkpoint
     from pe_kit.plugins.source import PluginFolder
     from pe_kit.store.store import Store, Written
 
@@ -404,6 +405,27 @@ class Runtime:
                 shown = time.perf_counter()
                 self.progress(start, self.clock.now_ns, target, self.collector.count)
         self.clock.move_to(target)
+
+    @property
+    def quiet(self) -> bool:
+        """True when no call is under way or waiting."""
+        return not (self._ends or self._ready or any(t.waiting for t in self.triggers))
+
+    @property
+    def user_writers(self) -> tuple[str, ...]:
+        """The databases for which data waits in the WAL buffer."""
+        return tuple(self._writers)
+
+    def restore(self, checkpoint: Checkpoint, runs: Iterable[Run]) -> None:
+        """Go back to a checkpoint; the runs are those until then."""
+        self.ticks_from_ns = checkpoint.ticks_from_ns
+        self.flush_due_ns = checkpoint.flush_due_ns
+        self._writers = {database: [None] for database in checkpoint.writers}
+        self.cache.take(checkpoint.cache)
+        self.logbook.extend(checkpoint.logbook)
+        self.calls = checkpoint.calls
+        self.runs.extend(runs)
+        self.triggers.take((t.copy() for t in checkpoint.triggers), checkpoint.routes)
 
     def restart(self, keep_cache: bool) -> None:
         """Start every task anew, with nothing that lived in memory only."""

@@ -41,12 +41,11 @@ def add_system_sources(store: Store, runtime: Runtime) -> None:
         return system.logs_table([(r.time_ns, r.trigger_name, r.level, r.text) for r in runtime.logbook])
 
     def files(_: str) -> pa.Table:
-        rows = (
-            []
-            if runtime.folder is None
-            else [f for t in runtime.triggers for f in runtime.folder.files_of(t.name, t.path)]
+        folder = runtime.folder
+        found = (
+            [] if folder is None else [(t.name, f) for t in runtime.triggers for f in folder.resolve(t.path).files()]
         )
-        return system.plugin_files_table(rows)
+        return system.plugin_files_table([(name, *file) for name, file in found])
 
     store.system_sources["processing_engine_triggers"] = triggers
     store.system_sources["processing_engine_trigger_arguments"] = arguments

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.trigger import TriggerSpec
@@ -82,6 +82,11 @@ class Trigger:
         """``wal``, ``schedule`` or ``request``."""
         return {"WalRows": "wal", "Schedule": "schedule", "Request": "request"}[self.spec.plugin_type]
 
+    def copy(self) -> Trigger:
+        """A copy that shares nothing that changes; what waits is not copied."""
+        stats = replace(self.stats, durations=deque(self.stats.durations, maxlen=SAMPLES))
+        return replace(self, busy=False, waiting=deque(), stats=stats)
+
     def start(self, now_ns: int) -> None:
         """Start the task: a schedule is aligned anew."""
         self.stopped = ""
@@ -119,6 +124,13 @@ class TriggerTable:
         self._order += 1
         return self._order
 
+    def take(self, triggers: Iterable[Trigger], routes: Mapping[str, tuple[str, str]]) -> None:
+        """Hold these triggers and routes instead of what was there."""
+        self._all = {t.key: t for t in triggers}
+        self._order = max((t.order for t in self._all.values()), default=0)
+        self.routes = dict(routes)
+        self.changed()
+
     def changed(self) -> None:
         """Forget what was derived from the triggers' states."""
         self._scheduled = None
@@ -154,8 +166,8 @@ class TriggerTable:
         if trigger.key in self._all:
             raise ConflictError(
                 "attempted to create a resource that already exists",
-                mend=f"Database {trigger.database!r} has a trigger {trigger.name!r}: delete it first, with force=True if it "
-                "is enabled.",
+                mend=f"Database {trigger.database!r} has a trigger {trigger.name!r}; delete it first "
+                "(an enabled one with force=True).",
             )
         self._all[trigger.key] = trigger
         self.changed()

@@ -1,0 +1,262 @@
+"""The past of a session: the events, a checkpoint now and then, and any moment rebuilt from them.
+
+An event is plain data, enough to do it again. A checkpoint shares the tables and copies the rest. ``at(n)`` starts from
+the nearest checkpoint and does the events up to ``n`` again, in an engine of its own with its own plugin folder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pe_kit.engine.outcome import Event, LogRow
+from pe_kit.engine.trigger_table import Trigger
+from pe_kit.errors import ClockError, PeKitError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from pe_kit.engine.cache import CacheStore
+    from pe_kit.engine.difference import Difference
+    from pe_kit.engine.engine import Engine
+    from pe_kit.engine.outcome import Runs
+
+__all__ = ["Checkpoint", "History", "Replay", "View"]
+
+CHECKPOINT_EVERY = 256
+KEPT_EVENTS = 100_000
+KEPT_BYTES = 512 * 1024 * 1024
+COST_SHARE = 20  # a checkpoint may cost one part in so many of the time between two of them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """The state after the event ``event`` (0: the beginning). ``lost`` names cache values that cannot be copied."""
+
+    event: int
+    now_ns: int
+    ticks_from_ns: int
+    flush_due_ns: int | None
+    store: Any
+    writers: tuple[str, ...]
+    cache: CacheStore
+    lost: tuple[str, ...]
+    triggers: tuple[Trigger, ...]
+    routes: Mapping[str, tuple[str, str]]
+    logbook: tuple[LogRow, ...]
+    calls: int
+    random_state: Any
+    files: Mapping[str, bytes]
+    extra: Any = None
+
+
+class History:
+    """The events of one engine and its checkpoints, bounded in number and size."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.events: list[Event] = []
+        self.checkpoints: list[Checkpoint] = []
+        self.count = 0
+        self._bytes = 0
+        self._interval = CHECKPOINT_EVERY
+        self.dropped = 0
+
+    def record(self, kind: str, now_ns: int, database: str | None, data: Mapping[str, Any]) -> Event:
+        """Add an event; the first one makes the checkpoint of the beginning."""
+        if not self.checkpoints:
+            self.checkpoints.append(self._engine._checkpoint(0))
+        self.count += 1
+        event = Event(self.count, kind, now_ns, database, data)
+        self.events.append(event)
+        self._bytes += _size(data)
+        return event
+
+    def replace_last(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Say what the newest event really was, e.g. how far an interrupted advance came."""
+        self.events[-1] = replace(self.events[-1], kind=kind, data=data)
+
+    def after_event(self) -> None:
+        """Make a checkpoint when one is due, and forget the oldest events when there are too many."""
+        since = self.count - self.checkpoints[-1].event
+        if since >= self._interval and self._engine._runtime.quiet:
+            started = time.perf_counter()
+            self.checkpoints.append(self._engine._checkpoint(self.count))
+            cost = time.perf_counter() - started
+            # at most about 20 µs an event: costly checkpoints are made less often
+            self._interval = max(CHECKPOINT_EVERY, int(cost / 20e-6))
+        while (len(self.events) > KEPT_EVENTS or self._bytes > KEPT_BYTES) and len(self.checkpoints) > 1:
+            self.checkpoints.pop(0)
+            keep_from = self.checkpoints[0].event
+            gone = [e for e in self.events if e.id <= keep_from]
+            self._bytes -= sum(_size(e.data) for e in gone)
+            self.dropped += len(gone)
+            self.events = self.events[len(gone) :]
+
+    def nearest(self, n: int) -> Checkpoint:
+        """The newest checkpoint that is not after event ``n``.
+
+        Raises:
+            UsageError: there is no such event, or it is no longer kept.
+        """
+        if not self.checkpoints:
+            self.checkpoints.append(self._engine._checkpoint(0))
+        if not 0 <= n <= self.count:
+            raise UsageError(
+                f"there is no event {n}: this session has events 1 to {self.count}",
+                mend="engine.history lists them; an Outcome's is outcome.event.id.",
+            )
+        found = [c for c in self.checkpoints if c.event <= n]
+        if not found:
+            raise UsageError(
+                f"event {n} is no longer kept: history holds the newest {len(self.events)} events, "
+                f"from {self.checkpoints[0].event + 1} on",
+                mend="Freeze a session into a fixture to keep it whole.",
+            )
+        return found[-1]
+
+    def rebuild(self, n: int, sources: Mapping[str, str] | None = None, start: Checkpoint | None = None) -> Engine:
+        """Make an engine that is where this one was after event ``n``; ``sources`` replaces plugin files by name."""
+        if not self._engine._clock.virtual:
+            raise ClockError("the past of a wall-clock engine cannot be rebuilt", mend="Use Engine(clock='virtual').")
+        checkpoint = start or self.nearest(n)
+        twin = self._engine._twin(checkpoint, sources or {})
+        for event in self.events:
+            if checkpoint.event < event.id <= n:
+                redo(twin, event, sources or {})
+        return twin
+
+
+def _size(data: Mapping[str, Any]) -> int:
+    payload = data.get("data")
+    if payload is None:
+        return 200
+    return int(getattr(payload, "nbytes", 0) or (len(payload) if isinstance(payload, str | bytes) else 200))
+
+
+def plugin_files(folder: Path, names: set[str]) -> dict[str, bytes]:
+    """Read plugin files and folders by name; what cannot be read is left out."""
+    out: dict[str, bytes] = {}
+    for name in sorted(names):
+        path = folder / name
+        paths = (
+            sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+            if path.is_dir()
+            else [path]
+        )
+        for file in paths:
+            try:
+                out[file.relative_to(folder).as_posix()] = file.read_bytes()
+            except (OSError, ValueError):
+                continue
+    return out
+
+
+class View:
+    """A read-only look at a past moment: tables, cache, triggers, logs and clock as they were after an event."""
+
+    def __init__(self, engine: Engine, event: int) -> None:
+        self._engine = engine
+        self._runtime = engine._runtime
+        self.event = event
+
+    def __repr__(self) -> str:
+        return f"<after event {self.event}: {self._engine!r}>"
+
+    @property
+    def now(self) -> Any:
+        """The engine's time then."""
+        return self._engine.now
+
+    @property
+    def now_ns(self) -> int:
+        """The engine's time then, int nanoseconds."""
+        return self._engine.now_ns
+
+    @property
+    def databases(self) -> pd.DataFrame:
+        """As ``Engine.databases``."""
+        return self._engine.databases
+
+    def tables(self, db: str) -> pd.DataFrame:
+        """As ``Engine.tables``."""
+        return self._engine.tables(db)
+
+    def query(self, sql: str, db: str, *, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """As ``Engine.query``."""
+        return self._engine.query(sql, db, params=params)
+
+    def query_arrow(self, sql: str, db: str, *, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """As ``Engine.query_arrow``."""
+        return self._engine.query_arrow(sql, db, params=params)
+
+    @property
+    def cache(self) -> pd.DataFrame:
+        """As ``Engine.cache``."""
+        return self._engine.cache
+
+    @property
+    def triggers(self) -> pd.DataFrame:
+        """As ``Engine.triggers``."""
+        return self._engine.triggers
+
+    def logs(self, trigger: str | None = None, level: str | None = None) -> pd.DataFrame:
+        """As ``Engine.logs``."""
+        return self._engine.logs(trigger, level)
+
+    @property
+    def runs(self) -> Runs:
+        """As ``Engine.runs``."""
+        return self._engine.runs
+
+    def next_events(self, n: int = 5) -> pd.DataFrame:
+        """As ``Engine.next_events``."""
+        return self._engine.next_events(n)
+
+    def fork(self) -> Engine:
+        """An engine that goes on from here; this view and the session it came from stay as they are."""
+        return self._engine.at(self.event)._engine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replay:
+    """The same past through other plugin code: the ``engine`` it led to, and the ``difference`` from what was."""
+
+    engine: Engine
+    difference: Difference
+
+    def __repr__(self) -> str:
+        return f"<Replay: {self.difference!r}>"
+
+
+def plugin_sources(plugin: str | Path | Mapping[str, str], source: str | None) -> dict[str, str]:
+    """Say what ``replay(plugin=..., source=...)`` means: filename -> source.
+
+    Raises:
+        UsageError: neither a source nor a readable file was given.
+    """
+    if isinstance(plugin, Mapping):
+        return dict(plugin)
+    if source is not None:
+        return {str(plugin): source}
+    path = Path(plugin)
+    try:
+        return {path.name: path.read_text()}
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", mend="Give source=..., a path, or {filename: source}."
+        ) from None
+
+
+def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
+    """Do an event again; what was refused then is refused again, silently."""
+    data = dict(event.data)
+    if event.kind == "write_plugin" and data["filename"] in sources:
+        data["source"] = sources[data["filename"]]
+    with suppress(PeKitError, KeyboardInterrupt):
+        getattr(engine, event.kind)(**data)
