@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -32,8 +32,9 @@ _owners: dict[str, PluginFolder] = {}  # top-level module name -> the folder who
 
 
 class PluginFile(NamedTuple):
-    """One row of ``system.plugin_files``, without the trigger; ``last_modified`` in ms since the epoch."""
+    """One row of ``system.plugin_files``; ``plugin_name`` is the trigger, ``last_modified`` in ms since the epoch."""
 
+    plugin_name: str
     file_name: str
     file_path: str
     size_bytes: int
@@ -121,29 +122,14 @@ class PluginSource:
 
     def snapshot(self) -> Snapshot:
         """The code as it is now; the last good code when the file has become unreadable."""
-        try:
+        with suppress(OSError, PluginError):
             if self._stat() != self._seen:
                 self._snapshot = self._read()
-        except (OSError, PluginError):
-            pass
         return self._snapshot
 
     def code(self) -> str:
         """The source text as it is now."""
         return self.snapshot().text
-
-    def files(self) -> list[PluginFile]:
-        """Its files, as ``system.plugin_files`` shows them; none when it is gone."""
-        paths = _python_files(self.path) if self.kind == "directory" else [self.path]
-        rows = []
-        for path in paths:
-            try:
-                stat = path.stat()
-            except OSError:
-                continue
-            name = self.filename if self.kind == "file" else path.relative_to(self._folder.path).as_posix()
-            rows.append(PluginFile(name, str(path), stat.st_size, stat.st_mtime_ns // 1_000_000))
-        return rows
 
     def _stat(self) -> tuple[int, int, int]:
         stat = os.stat(self._file)
@@ -214,6 +200,20 @@ class PluginFolder:
             folders[:] = [f for f in folders if not f.startswith(".") and f not in ("__pycache__", "venv")]
             found += [(here / f).as_posix() for f in files if f.endswith(".py") and not f.startswith(".")]
         return sorted(found)
+
+    def files_of(self, trigger: str, filename: str) -> list[PluginFile]:
+        """The files of a trigger's plugin; of a folder all ``.py`` files, named from the plugin folder."""
+        try:
+            path = self._inside(filename)
+        except PluginError:
+            return []
+        rows = []
+        for file in _python_files(path) if path.is_dir() else [path]:
+            name = filename if file is path else file.relative_to(self.path).as_posix()
+            with suppress(OSError):
+                stat = file.stat()
+                rows.append(PluginFile(trigger, name, str(file), stat.st_size, stat.st_mtime_ns // 1_000_000))
+        return rows
 
     def write(self, filename: str, source: str) -> Path:
         """Write a plugin file: in one step, so that no call sees half of it; missing folders are made.

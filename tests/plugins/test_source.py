@@ -129,6 +129,7 @@ def test_a_file_is_executed_anew_for_every_call_in_a_bare_namespace(folder: Plug
     assert first == (1, "builtins", False, "builtins", ["C", "__builtins__", "count", "process_writes"])
 
 
+@pytest.mark.filterwarnings("ignore:can't resolve package:ImportWarning")
 def test_siblings_and_relative_imports_are_out_of_reach_of_a_single_file(folder: PluginFolder) -> None:
     folder.write("sibling_of_a.py", "")
     folder.write("absolute.py", "import sibling_of_a\n")
@@ -239,6 +240,7 @@ def test_a_package_that_cannot_be_imported_says_why(folder: PluginFolder) -> Non
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
 
+@pytest.mark.filterwarnings("ignore:can't resolve package:ImportWarning")
 def test_a_dry_run_executes_a_folders_init_as_plain_source(folder: PluginFolder) -> None:
     folder.write_directory("pkg_dry", {"__init__.py": "from .inner import x\n", "inner.py": "x = 1\n"})
     with pytest.raises(KeyError, match="'__name__' not in globals"):
@@ -255,18 +257,17 @@ def test_the_hash_of_a_folder_covers_all_its_files(folder: PluginFolder) -> None
 def test_writing_a_directory_drops_what_is_not_listed(folder: PluginFolder) -> None:
     folder.write_directory("pkg_files", {"__init__.py": WRITES, "old.py": ""})
     folder.write_directory("pkg_files", {"__init__.py": WRITES, "sub/new.py": ""})
-    names = [f.file_name for f in folder.find("pkg_files").files()]
+    names = [f.file_name for f in folder.files_of("t", "pkg_files/")]
     assert names == ["pkg_files/__init__.py", "pkg_files/sub/new.py"]
     assert sorted(os.listdir(folder.path)) == ["pkg_files"]
 
 
 def test_the_files_of_a_plugin_are_those_of_the_system_table(folder: PluginFolder) -> None:
     path = folder.write("one.py", WRITES)
-    source = folder.find("one.py")
-    (row,) = source.files()
-    assert row == ("one.py", str(path), len(WRITES), path.stat().st_mtime_ns // 1_000_000)
+    (row,) = folder.files_of("my_trigger", "one.py")
+    assert row == ("my_trigger", "one.py", str(path), len(WRITES), path.stat().st_mtime_ns // 1_000_000)
     path.unlink()
-    assert source.files() == []
+    assert folder.files_of("my_trigger", "one.py") == []
 
 
 def test_writing_onto_a_folder_or_below_a_file_is_an_error(folder: PluginFolder) -> None:
