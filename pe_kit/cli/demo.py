@@ -21,16 +21,17 @@ __all__ = ["demo"]
 
 
 def demo(
+    notebook: Annotated[Path | None, typer.Argument(help="A notebook to run instead of the tour.")] = None,
     to: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path("reports/tour.html"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run the tour from top to bottom, write it as an HTML report and show what its events caused."""
     console = Console(stderr=as_json, highlight=False)
-    path = notebook_path("tour.ipynb")
+    path = notebook or notebook_path("tour.ipynb")
     with _progress(console) as progress:
         played = play(path, progress)
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(report_html(played.notebook, "A tour of the Processing engine"), encoding="utf-8")
+    to.write_text(report_html(played.notebook, path.stem), encoding="utf-8")
     if as_json:
         failed = played.failure and {
             "cell": played.failure.step.number,
@@ -70,8 +71,8 @@ def _tell(console: Console, played: Played, to: Path) -> None:
         console.print(Text.from_ansi(played.failure.text))
     else:
         table = Table(title="Events and what each caused", title_justify="left", header_style="bold")
-        for name, right in COLUMNS.items():
-            table.add_column(name, justify="right" if right else "left", overflow="fold")
+        for name, side in COLUMNS.items():
+            table.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
         for row in played.caused:
             table.add_row(*(Text(str(row[name])) for name in COLUMNS), style=None if row["ok"] else "red")
         console.print(table)
