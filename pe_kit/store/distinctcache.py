@@ -41,7 +41,7 @@ class _DistinctCache:
         self.definition = definition
         self._max_age = definition.max_age_seconds * 1_000_000_000
         self._levels: list[dict[_Combination, int]] = [{} for _ in definition.columns]
-        self._sorted: list[list[_Combination] | None] = [None for _ in definition.columns]
+        self._sorted: list[_Combination] | None = None  # the last level's keys, until one is added
         self._shared = False
         self._tick: int | None = None
         self._sweep_at = 1000
@@ -59,7 +59,7 @@ class _DistinctCache:
     def push(self, rows: Rows, schema: pa.Schema, now_ns: int) -> None:
         self._prune_due(now_ns)
         if self._shared:
-            self._levels, self._sorted, self._shared = [dict(x) for x in self._levels], list(self._sorted), False
+            self._levels, self._shared = [dict(level) for level in self._levels], False
         names = self.definition.columns
         if isinstance(rows, pa.Table | pa.RecordBatch):
             pairs = _last_of_each(rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows]), names)
@@ -69,7 +69,7 @@ class _DistinctCache:
             ]
         for values, time in pairs:
             if values not in self._levels[-1]:
-                self._sorted = [None] * len(names)
+                self._sorted = None
             for depth, level in enumerate(self._levels, 1):
                 level[values[:depth]] = time
 
@@ -101,19 +101,16 @@ class _DistinctCache:
             alive = {v[:depth] for v in kept}
             levels.append({v: t for v, t in level.items() if v in alive})
         self._levels, self._shared = [*levels, kept], False
-        self._sorted = [None] * len(self._levels)
+        self._sorted = None
 
-    def table(self, now_ns: int, depth: int | None = None) -> pa.Table:
+    def table(self, now_ns: int) -> pa.Table:
         self._prune_due(now_ns)
-        levels = self._levels[:depth]
-        ordered = self._sorted[len(levels) - 1]
-        if ordered is None:
-            ordered = sorted(levels[-1], key=lambda v: [(x is not None, x or "") for x in v])
-            self._sorted[len(levels) - 1] = ordered
+        if self._sorted is None:
+            self._sorted = sorted(self._levels[-1], key=lambda v: [(x is not None, x or "") for x in v])
         limit = now_ns - self._max_age
-        found = [v for v in ordered if all(level[v[:i]] > limit for i, level in enumerate(levels, 1))]
-        arrays = [pa.array([v[i] for v in found], pa.string_view()) for i in range(len(levels))]
-        return pa.Table.from_arrays(arrays, schema=pa.schema(list(self._schema)[: len(levels)]))
+        found = [v for v in self._sorted if all(level[v[:i]] > limit for i, level in enumerate(self._levels, 1))]
+        arrays = [pa.array([v[i] for v in found], pa.string_view()) for i in range(len(self._schema))]
+        return pa.Table.from_arrays(arrays, schema=self._schema)
 
 
 def _last_of_each(table: pa.Table, names: Sequence[str]) -> list[tuple[_Combination, int]]:
@@ -182,18 +179,13 @@ class DistinctCaches(CacheSet[_DistinctCache]):
         self._add(table.name, definition.name, _DistinctCache(definition))
         return definition
 
-    def query(self, table: str, name: str | None = None, depth: int | None = None) -> pa.Table:
+    def query(self, table: str, name: str | None = None) -> pa.Table:
         """Give what ``distinct_cache(table, name)`` gives: one row a combination, sorted by bytes, null first.
-
-        Args:
-            table: the table's name.
-            name: the cache's name; may be left out when the table has exactly one.
-            depth: give only the first ``depth`` columns and their distinct combinations, as a projection does.
 
         Raises:
             QueryError: unknown table; unknown cache; no name, and the table has not exactly one cache.
         """
-        return self._find(table, name).table(self._now(), depth)
+        return self._find(table, name).table(self._now())
 
     def definitions(self) -> list[DistinctCacheDefinition]:
         """Give all definitions, per table in the order of creation."""

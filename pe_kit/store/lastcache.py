@@ -59,7 +59,8 @@ class _LastCache:
         if wanted is None:
             names = [n for n in schema.names if n not in self._keys]
         else:
-            names = [n for n in dict.fromkeys(wanted) if n != "time" and n not in self._keys] + ["time"]
+            names = [n for n in dict.fromkeys(wanted) if n != "time" and n not in self._keys]
+            names += ["time"] if "time" in schema.names else []
         self._values = names
         self._schema = pa.schema([*fields, *(pa.field(n, schema.field(n).type) for n in names)])
         self._seen = frozenset(self._keys) | frozenset(names)

@@ -48,8 +48,8 @@ class World:
             rows.append({**{t: v for t, v in pairs if v is not None}, "usage": 1.0, "time": at})
         self.caches.push(self.table.name, rows)
 
-    def found(self, depth: int | None = None) -> list[tuple[str | None, ...]]:
-        table = self.caches.query(self.table.name, depth=depth)
+    def found(self) -> list[tuple[str | None, ...]]:
+        table = self.caches.query(self.table.name)
         return list(zip(*(c.to_pylist() for c in table.columns), strict=True))
 
 
@@ -177,13 +177,6 @@ def test_a_late_old_row_hides_the_other_values_of_its_branch_too():
     world.push(("us", "a"), ("eu", "b"))
     world.push(("us", "c"), time=NOW - 90_000 * SECOND)
     assert world.found() == [("eu", "b")]
-
-
-def test_the_first_columns_alone_give_their_distinct_combinations():
-    world = World("region", "host")
-    world.caches.create(world.table, ["region", "host"])
-    world.push(("us", "a"), ("us", "b"), ("eu", "c"))
-    assert world.found(depth=1) == [("eu",), ("us",)]
 
 
 def test_pruning_waits_for_the_tick_and_takes_the_oldest():
