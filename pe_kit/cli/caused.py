@@ -25,7 +25,7 @@ COLUMNS: Mapping[str, str] = {
     "cache": "right",
     "result": "left",
 }
-"""The columns, with their alignment; ``lines``, ``logs`` and ``cache`` are counts of what the runs wrote and changed."""
+"""The columns, with their alignment; ``lines``, ``logs`` and ``cache`` count what the runs wrote and changed."""
 
 
 def caused(engine: Engine) -> list[dict[str, Any]]:

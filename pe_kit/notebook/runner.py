@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pe_kit.errors import NotFoundError, near_match
+from pe_kit.errors import UsageError, near_match
 
 __all__ = ["CellFailure", "Played", "Progress", "Step", "notebook_path", "play", "report_html"]
 
@@ -75,7 +75,7 @@ def notebook_path(name: str) -> Path:
     """Find a notebook of the kit: in the checkout that the package runs from, else among the installed files.
 
     Raises:
-        NotFoundError: the kit has no such notebook.
+        UsageError: the kit has no such notebook.
     """
     checkout = Path(__file__).parents[2] / "notebooks"
     found = {path.name: path for path in checkout.glob("*.ipynb")}
@@ -83,7 +83,7 @@ def notebook_path(name: str) -> Path:
         files = importlib.metadata.files("pe-kit") or []
         found = {file.name: Path(str(file.locate())) for file in files if file.suffix == ".ipynb"}
     if name not in found:
-        raise NotFoundError(f"there is no notebook {name!r}", mend=near_match(name, found, what="notebooks"))
+        raise UsageError(f"there is no notebook {name!r}", mend=near_match(name, found, what="notebooks"))
     return found[name]
 
 
@@ -98,7 +98,10 @@ def play(path: Path, progress: Progress | None = None, cell_timeout: float = 300
     import nbformat
     from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 
-    notebook = nbformat.read(path, as_version=4)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise UsageError(f"cannot read the notebook {path}: {error.strerror}") from None
     steps = dict(_steps(notebook))
     failure, cells, caused = None, 0, []
     with _kernel(notebook, cell_timeout) as client:

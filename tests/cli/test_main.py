@@ -24,13 +24,18 @@ def _notebook(folder: Path, *cells: str) -> Path:
     return path
 
 
-SESSION = """\
+PLUGIN = """\
+def process_writes(influxdb3_local, table_batches, args=None):
+    influxdb3_local.info("seen")
+    influxdb3_local.write(LineBuilder("out").int64_field("n", 1))
+"""
+SESSION = f"""\
 from pe_kit import Engine
 engine = Engine(start="2026-01-01T00:00:00Z")
-engine.write_plugin("p.py", "def process_writes(api, batches, args):\\n    api.info('seen'); api.write(LineBuilder('o').int64_field('n', 1))")
+engine.write_plugin("p.py", {PLUGIN!r})
 engine.create_database("d")
 engine.create_trigger("t", db="d", path="p.py", spec="table:m")
-outcome = engine.write("m v=1\\nm v=2", "d")
+outcome = engine.write("m v=1", "d")
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from pe_kit.errors import NotFoundError
+from pe_kit.errors import UsageError
 from pe_kit.notebook.runner import Played, Step, notebook_path, play, report_html
 
 ROOT = Path(__file__).parents[2]
@@ -82,5 +82,5 @@ def test_a_failing_cell_stops_the_run_and_says_where(tmp_path: Path) -> None:
 
 
 def test_an_unknown_notebook_is_answered_with_the_near_one() -> None:
-    with pytest.raises(NotFoundError, match=r"tour\.ipynb"):
+    with pytest.raises(UsageError, match=r"tour\.ipynb"):
         notebook_path("tours.ipynb")
