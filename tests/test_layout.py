@@ -21,8 +21,7 @@ FLOORS = (
     {"plugins"},
     {"engine"},
     {"fidelity", "synth", "fixtures", "testing", "backtest"},
-    {"notebook", "server", "cli"},
-    {"pe_kit"},
+    {"notebook", "server", "cli", "pe_kit"},
 )
 # The one-line doors: they import a floor above when they are called.
 DOORS = {
