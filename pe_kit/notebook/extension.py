@@ -1,0 +1,66 @@
+"""``%load_ext pe_kit``: magics, displays, completion, and an Engine named ``engine``."""
+
+from __future__ import annotations
+
+import atexit
+from typing import TYPE_CHECKING, Any
+
+from pe_kit.engine.engine import Engine
+from pe_kit.engine.limits import Limits
+from pe_kit.engine.outcome import Outcome, Response, Run, Runs
+from pe_kit.errors import PeKitError
+from pe_kit.notebook import display
+from pe_kit.notebook.card import Card
+from pe_kit.notebook.completion import Completion
+from pe_kit.notebook.magics import Magics
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["load"]
+
+NOTEBOOK_LIMITS = Limits(run_time="30s", memory="2GiB")
+"""A notebook stops a plugin that would block its kernel."""
+
+
+def load(shell: InteractiveShell) -> None:
+    """Make the kit known to a shell; calling it again renews what is there. An Engine that is there stays."""
+    magics = Magics(shell)
+    magics.register()
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [m for m in matchers if not isinstance(m, Completion)] + [Completion(magics)]
+    _register_displays(shell)
+    there = shell.user_ns.get("engine")
+    if there is None:
+        engine = Engine(limits=NOTEBOOK_LIMITS)
+        engine.progress = magics.progress
+        shell.user_ns["engine"] = engine
+        atexit.register(engine.close)
+    elif not isinstance(there, Engine):
+        said = f"the variable 'engine' is a {type(there).__name__} and stays as it is"
+        mend = "my_engine = pe_kit.Engine(), then %pe use my_engine"
+        print(Card("warn", "no Engine was made", said, [("make one", mend)]))
+
+
+def _register_displays(shell: InteractiveShell) -> None:
+    html = shell.display_formatter.formatters["text/html"]
+    html.for_type(Outcome, display.outcome_html)
+    html.for_type(Run, display.run_html)
+    html.for_type(Runs, display.runs_html)
+    html.for_type(Response, display.response_html)
+    html.for_type(PeKitError, display.error_html)
+    for version in ("v5", "v6"):
+        shell.display_formatter.mimebundle_formatter.for_type_by_name(
+            f"altair.vegalite.{version}.api", "TopLevelMixin", _chart
+        )
+
+
+def _chart(chart: Any) -> Any:
+    """Show an Altair chart without a network, unless the user has chosen a renderer."""
+    import altair
+
+    if altair.renderers.active != "default":
+        return chart._repr_mimebundle_()
+    from pe_kit.notebook.plot import chart_bundle
+
+    return chart_bundle(chart)
