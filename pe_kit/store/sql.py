@@ -1,0 +1,189 @@
+"""SQL over a database: DataFusion, set up as the server sets it up.
+
+Source: core/iox_query/src/exec/context.rs, core/iox_query/src/exec.rs, influxdb3_query_executor/src/lib.rs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from pe_kit.errors import QueryError
+from pe_kit.store.sqlerrors import query_error
+from pe_kit.store.sqltables import DatabaseView, Tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datafusion import DataFrame, SessionContext
+
+__all__ = ["SqlSession", "run_query"]
+
+PARALLEL_ROWS = 1_000_000
+"""Queries of smaller tables run on one core: faster, and rows and sums come out the same every time."""
+
+_SETTINGS = {
+    "datafusion.sql_parser.map_string_types_to_utf8view": "false",
+    "datafusion.execution.parquet.schema_force_view_types": "false",
+    "datafusion.optimizer.prefer_existing_sort": "true",
+    "datafusion.optimizer.prefer_existing_union": "true",
+}
+_NO_PARAMETERS = {"\0": None}  # with none at all, the wheel does not look for placeholders
+_sessions: WeakKeyDictionary[Any, SqlSession] = WeakKeyDictionary()
+_guard = threading.Lock()
+
+
+def run_query(view: DatabaseView, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+    """Run one statement; the session belongs to the view and lives as long as it does.
+
+    Args:
+        view: the database.
+        sql: one statement in the server's SQL; ``$name`` stands for a parameter.
+        params: name -> None, bool, int, float or str. Names that the statement does not use are ignored.
+
+    Returns:
+        The result with the types that DataFusion gives it.
+
+    Raises:
+        QueryError: with the server's text, its HTTP status, and the stage that failed.
+    """
+    with _guard:
+        session = _sessions.get(view)
+        if session is None:
+            session = _sessions[view] = SqlSession()
+    return session.query(view, sql, params)
+
+
+class SqlSession:
+    """DataFusion's sessions for one database; kept between queries. Safe to call from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._tables = Tables()
+        self._now_ns = 0
+        self._serial = self._context(1)
+        self._parallel: SessionContext | None = None
+
+    def _context(self, cores: int) -> SessionContext:
+        import pyarrow as pa
+        from datafusion import SessionConfig, SessionContext, udf, udtf
+
+        config = SessionConfig(_SETTINGS).with_default_catalog_and_schema("public", "iox")
+        config = config.with_information_schema(True).with_batch_size(8192).with_target_partitions(cores)
+        context = SessionContext(config.with_create_default_catalog_and_schema(False))
+        context.register_catalog_provider("public", self._tables)
+        for kind in ("last_cache", "distinct_cache"):
+            context.register_udtf(udtf(self._tables.cache_function(kind), kind))
+        for name, kind in _CLOCKS:
+            # constant-folded once when the statement is planned, so that it is one moment for the whole query
+            context.register_udf(udf(self._clock(kind), [], pa.type_for_alias(kind), "immutable", name))
+        return context
+
+    def _clock(self, kind: str) -> Any:
+        import pyarrow as pa
+
+        def read() -> pa.Array:
+            ns = self._now_ns
+            if kind == "date32":
+                return pa.array([ns // 86_400_000_000_000], pa.int32()).cast(pa.date32())
+            if kind == "time64[ns]":
+                return pa.array([ns % 86_400_000_000_000], pa.int64()).cast(pa.time64("ns"))
+            return pa.array([ns], pa.timestamp("ns"))
+
+        return read
+
+    def query(self, view: DatabaseView, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """Run one statement, as :func:`run_query` says."""
+        values = _scalars(params)
+        with self._lock:
+            self._tables.open(view)
+            self._now_ns = view.now_ns
+            return self.run(sql, values)
+
+    def run(self, sql: str, values: Mapping[str, Any]) -> pa.Table:
+        """Plan and run DataFusion's SQL."""
+        while True:
+            frame = self.plan(sql, values)
+            try:
+                result = frame.to_arrow_table()
+            except BaseException as error:
+                raise self._error(error, "planning" if _unplannable(frame) else "streaming") from None
+            if not self._tables.supply():  # information_schema asks for tables as late as this
+                return result
+
+    def plan(self, sql: str, values: Mapping[str, Any]) -> DataFrame:
+        """Plan DataFusion's SQL: the result's ``schema()`` is known, nothing has run."""
+        context = self._serial
+        while True:
+            try:
+                frame = context.sql(sql, _options(), values)
+            except BaseException as error:
+                if self._tables.supply():
+                    continue
+                raise self._error(error, "planning") from None
+            if self._tables.rows <= PARALLEL_ROWS or context is self._parallel:
+                return frame
+            self._parallel = context = self._parallel or self._context(os.cpu_count() or 1)
+
+    def _error(self, error: BaseException, stage: str) -> BaseException:
+        if type(error) is Exception:
+            return query_error(str(error), stage=stage, tables=self._tables.view)
+        if type(error).__name__ == "PanicException":  # a defect of DataFusion's, which is no Exception
+            return QueryError(f"External error: {error}", stage=stage, status=500)
+        return error
+
+
+def _unplannable(frame: DataFrame) -> bool:
+    try:
+        frame.execution_plan()
+    except Exception:
+        return True
+    return False
+
+
+_CLOCKS = (
+    ("now", "timestamp[ns]"),
+    ("current_timestamp", "timestamp[ns]"),
+    ("current_date", "date32"),
+    ("current_time", "time64[ns]"),
+)
+_options_made: list[Any] = []
+
+
+def _options() -> Any:
+    if not _options_made:
+        from datafusion import SQLOptions
+
+        refusing = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
+        _options_made.append(refusing)
+    return _options_made[0]
+
+
+def _scalars(params: Mapping[str, Any] | None) -> dict[str, pa.Scalar]:
+    """Type the parameters as the server types JSON values (core/iox_query_params/src/params.rs)."""
+    if not params:
+        return _NO_PARAMETERS
+    return {name: _scalar(value) for name, value in params.items()}
+
+
+def _scalar(value: Any) -> pa.Scalar:
+    import pyarrow as pa
+
+    if hasattr(value, "dtype") and hasattr(value, "item"):  # a numpy scalar
+        value = value.item()
+    if value is None:
+        return pa.scalar(None, pa.null())
+    if isinstance(value, bool | str):
+        return pa.scalar(value)
+    if isinstance(value, int) and -(2**63) <= value < 2**64:
+        return pa.scalar(value, pa.int64() if value < 0 else pa.uint64())
+    if isinstance(value, int | float):
+        return pa.scalar(float(value), pa.float64())
+    kind = "objects" if isinstance(value, Mapping) else "arrays"
+    raise QueryError(
+        f"JSON {kind} are not supported as query parameters. Expected null, boolean, number, or string.",
+        stage="planning",
+        mend=f"Pass text instead of {type(value).__name__}.",
+    )

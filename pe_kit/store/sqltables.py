@@ -1,0 +1,222 @@
+"""The tables that the SQL engine sees: the user's, the system tables, and those made for one query.
+
+DataFusion asks for a table when a statement names it, so that a query costs nothing for the tables it does not touch.
+The batches reach it without a copy; a table is handed over again only after it has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from pe_kit.store.sqlerrors import plan_error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DatabaseView", "TableView", "Tables"]
+
+
+class TableView(Protocol):
+    """A table as queries see it."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns sorted by name; tags ``dictionary<int32, utf8>``, ``time`` ``timestamp[ns]`` not null."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Another number after every change."""
+        ...
+
+    def batches(self) -> list[pa.RecordBatch]:
+        """Give the rows; no two with equal tags and time, none past the retention period."""
+        ...
+
+
+class DatabaseView(Protocol):
+    """A database as queries see it."""
+
+    @property
+    def name(self) -> str:
+        """The database's name."""
+        ...
+
+    @property
+    def now_ns(self) -> int:
+        """The engine's time."""
+        ...
+
+    def table_names(self) -> Sequence[str]:
+        """Names of the user's tables."""
+        ...
+
+    def table(self, name: str) -> TableView:
+        """Give a table that :meth:`table_names` lists."""
+        ...
+
+    def system_table_names(self) -> Sequence[str]:
+        """Names of the tables of schema ``system``."""
+        ...
+
+    def system_table(self, name: str) -> pa.Table:
+        """Give a system table as it is now."""
+        ...
+
+    def last_cache(self, table: str, name: str | None) -> pa.Table:
+        """Give what a last-value cache holds; raises QueryError."""
+        ...
+
+    def distinct_cache(self, table: str, name: str | None) -> pa.Table:
+        """Give what a distinct-value cache holds; raises QueryError."""
+        ...
+
+
+class _Known(NamedTuple):
+    view: TableView
+    version: int
+    rows: int
+    table: Any
+
+
+class _Schema:
+    """What the wheel asks of a schema: an attribute and two methods (datafusion-python/src/catalog.rs)."""
+
+    def __init__(self, names: Callable[[], Sequence[str]], give: Callable[[str], Any]) -> None:
+        self._names, self._give = names, give
+
+    @property
+    def table_names(self) -> list[str]:
+        return sorted(self._names())
+
+    def table(self, name: str) -> Any:
+        return self._give(name)
+
+    def table_exist(self, name: str) -> bool:
+        return name in self._names()
+
+
+class Tables:
+    """The catalog of one database, for its SQL session.
+
+    DataFusion asks while it plans, when no table can be made: what it asks for in vain is noted, :meth:`supply` makes
+    it, and the statement is planned again.
+    """
+
+    def __init__(self) -> None:
+        from datafusion import SessionContext
+
+        self._maker = SessionContext()
+        self._known: dict[str, _Known] = {}
+        self._of_query: dict[tuple[str | None, ...], Any] = {}
+        self._wanted: dict[tuple[str | None, ...], Callable[[], None]] = {}
+        self._view: DatabaseView | None = None
+        self.rows = 0  # of the largest table that was given since the query began
+        self._schemas = {
+            "iox": _Schema(lambda: self.view.table_names(), self._user_table),
+            "system": _Schema(lambda: self.view.system_table_names(), self._system_table),
+        }
+        self._made = _Schema(tuple, lambda name: self._of_query.get(("made", name)))
+
+    @property
+    def schema_names(self) -> list[str]:
+        """The order of SHOW TABLES; ``information_schema`` follows by itself."""
+        return list(self._schemas)
+
+    def schema(self, name: str) -> _Schema | None:
+        """Give a schema; ``made`` holds the tables of one query and is not listed."""
+        return self._made if name == "made" else self._schemas.get(name)
+
+    @property
+    def view(self) -> DatabaseView:
+        """The database of the query that runs."""
+        assert self._view is not None
+        return self._view
+
+    def open(self, view: DatabaseView) -> None:
+        """Begin a query."""
+        self._view, self.rows = view, 0
+        self._of_query.clear()
+        self._wanted.clear()
+
+    def supply(self) -> bool:
+        """Make what was asked for in vain; say whether there was anything. What a view raises goes through."""
+        wanted, self._wanted = self._wanted, {}
+        for make in wanted.values():
+            make()
+        return bool(wanted)
+
+    def add(self, table: pa.Table) -> str:
+        """Take in an Arrow table for the query that runs; give its name in SQL."""
+        name = f"t{len(self._of_query)}"
+        self._of_query["made", name] = self._arrow(table)
+        return f"made.{name}"
+
+    def _user_table(self, name: str) -> Any:
+        view = self.view
+        if name not in view.table_names():
+            self._known.pop(name, None)
+            return None
+        table, known = view.table(name), self._known.get(name)
+        if known is None or known.view is not table or known.version != table.version:
+            self._wanted["iox", name] = lambda: self._learn(name)
+            return None
+        self.rows = max(self.rows, known.rows)
+        return known.table
+
+    def _learn(self, name: str) -> None:
+        table = self.view.table(name)
+        version, batches = table.version, table.batches()
+        rows = sum(batch.num_rows for batch in batches)
+        self._known[name] = _Known(table, version, rows, self._register(table.schema, batches))
+
+    def _system_table(self, name: str) -> Any:
+        if name not in self.view.system_table_names():
+            return None
+        return self._once(("system", name), lambda: self.view.system_table(name))
+
+    def _once(self, key: tuple[str | None, ...], give: Callable[[], pa.Table]) -> Any:
+        if key not in self._of_query:
+            self._wanted[key] = lambda: self._of_query.__setitem__(key, self._arrow(give()))
+        return self._of_query.get(key)
+
+    def cache_function(self, kind: str) -> Callable[..., Any]:
+        """Make ``last_cache(...)`` or ``distinct_cache(...)`` (influxdb3_cache/src/*/table_function.rs)."""
+
+        def give(*args: Any) -> Any:
+            texts = [_text(arg) for arg in args[:2]]
+            return self._once((kind, *texts), lambda: self._cache(kind, texts))
+
+        return give
+
+    def _cache(self, kind: str, texts: Sequence[str | None]) -> pa.Table:
+        table, *rest = texts or [None]
+        if table is None:
+            raise plan_error("first argument must be the table name as a string", mend=f"For example {kind}('cpu').")
+        if rest == [None]:
+            mend = f"For example {kind}('{table}', 'name_of_the_cache')."
+            raise plan_error("second argument, if passed, must be the cache name as a string", mend=mend)
+        give = self.view.last_cache if kind == "last_cache" else self.view.distinct_cache
+        return give(table, rest[0] if rest else None)
+
+    def _arrow(self, table: pa.Table) -> Any:
+        return self._register(table.schema, table.to_batches())
+
+    def _register(self, schema: pa.Schema, batches: list[pa.RecordBatch]) -> Any:
+        """Hand batches over without a copy; the result is DataFusion's own table."""
+        import pyarrow as pa
+
+        if not batches:
+            batches = [pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)]
+        self._maker.register_record_batches("table", [batches])
+        table = self._maker.catalog("datafusion").schema("public").table("table")
+        self._maker.deregister_table("table")
+        return table
+
+
+def _text(arg: Any) -> str | None:
+    import pyarrow as pa
+
+    value = arg.python_value() if arg.variant_name() == "Literal" else None
+    return value.as_py() if isinstance(value, pa.StringScalar) else None
