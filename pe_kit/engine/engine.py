@@ -567,6 +567,18 @@ class Engine:
             self._runtime.triggers.remove(trigger)
             self._runtime.cache.drop_trigger(trigger.key)
 
+    def declare_duration(self, trigger: str, db: str, duration: str | timedelta | float) -> None:
+        """Say how much virtual time each call of a trigger takes (0 unless declared), to see back-pressure.
+
+        A synchronous trigger that is busy lets WAL events wait, ``Limits.queue`` of them, then writes stall;
+        schedules fall behind and are replayed. ``engine.triggers`` shows queued, waited_ms and stalled_ms.
+        """
+        ns = as_duration_ns(duration)
+        if ns < 0:
+            raise UsageError("a call cannot take less than no time", mend="Declare 0 or more, e.g. '61s'.")
+        with self._event("declare_duration", db, trigger=trigger, db=db, duration=duration):
+            self._runtime.triggers.get(trigger, db).declared_ns = ns
+
     @property
     def triggers(self) -> pd.DataFrame:
         """One row a trigger: the columns of ``system.processing_engine_triggers``, then database, runs, errors, ..."""

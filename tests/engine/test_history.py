@@ -1,0 +1,94 @@
+"""Any moment of a session can be looked at again and continued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pe_kit import Engine
+from pe_kit.errors import UsageError
+
+Plug = Callable[..., None]
+COUNT = (
+    "def process_writes(l, batches, args=None):\n"
+    "    n = l.cache.get('n', 0) + 1\n    l.cache.put('n', n)\n"
+    "    l.info('batch', n)\n    l.write_to_db('out', LineBuilder('counts').int64_field('n', n))\n"
+)
+
+
+def state(engine: object) -> tuple[object, ...]:
+    view: Engine = engine  # type: ignore[assignment]
+    return (
+        view.now_ns,
+        view.query("SELECT * FROM m ORDER BY time", "db").values.tolist(),
+        view.query("SELECT * FROM counts ORDER BY time", "out").values.tolist(),
+        view.logs().log_text.tolist(),
+        view.cache.value.tolist(),
+        view.triggers.runs.tolist(),
+    )
+
+
+def test_at_shows_the_past_and_fork_goes_on_from_it(engine: Engine, plug: Plug) -> None:
+    plug(COUNT, "all_tables")
+    states = {}
+    for i in range(1, 6):
+        outcome = engine.write(f"m f={i} {i}", "db", precision="ns")
+        engine.advance("1m")
+        states[outcome.event.id + 1] = state(engine)
+    now = state(engine)
+    for event, then in states.items():
+        assert state(engine.at(event)) == then
+    assert state(engine) == now, "looking at the past changes nothing"
+    fork = engine.at(sorted(states)[1]).fork()
+    for i in range(3, 6):
+        fork.write(f"m f={i} {i}", "db", precision="ns")
+        fork.advance("1m")
+    assert state(fork) == now
+    assert engine.compare(engine, fork).equal
+    fork.write("m f=9 9", "db", precision="ns")
+    difference = engine.compare(engine, fork)
+    assert set(difference.tables.change) == {"added"}
+    assert state(engine) == now, "a fork shares nothing that changes"
+
+
+def test_replay_runs_the_same_past_through_another_plugin(engine: Engine, plug: Plug) -> None:
+    plug(COUNT, "all_tables")
+    engine.write("m f=1 1", "db", precision="ns")
+    engine.write("m f=2 2", "db", precision="ns")
+    replay = engine.replay(plugin="t.py", source=COUNT.replace("+ 1", "+ 10"))
+    assert replay.engine.cache.value.tolist() == [20]
+    changed = replay.difference.cache
+    assert changed[["change", "key", "before", "after"]].values.tolist() == [["changed", "n", 2, 20]]
+    assert "batch 20" in replay.difference.logs.after.tolist()
+    assert engine.cache.value.tolist() == [2]
+
+
+def test_files_edited_on_the_disk_belong_to_the_past_they_were_edited_in(engine: Engine, plug: Plug) -> None:
+    plug("def process_writes(l, b, args=None): l.info('old')\n", "all_tables")
+    first = engine.write("m f=1 1", "db", precision="ns").event.id
+    (engine.plugin_dir / "t.py").write_text("def process_writes(l, b, args=None): l.info('newer')\n")  # type: ignore[operator]
+    last = engine.write("m f=1 2", "db", precision="ns").event.id
+    assert "newer" not in engine.at(first).logs().log_text.tolist()
+    assert engine.at(last).logs().log_text.tolist() == engine.logs().log_text.tolist()
+
+
+def test_checkpoints_are_used_and_agree_with_the_beginning(engine: Engine, plug: Plug) -> None:
+    plug(COUNT, "all_tables")
+    for i in range(600):
+        engine.write(f"m f={i} {i}", "db", precision="ns")
+    event = engine.history[-1].id - 3
+    assert engine.at(event).query("SELECT count(*) AS n FROM m", "db").n[0] == 597
+    assert len(engine.at(0).triggers) == 0
+
+
+def test_cache_values_that_cannot_be_copied_are_named_not_shared(engine: Engine, plug: Plug) -> None:
+    plug("import threading\ndef process_writes(l, b, args=None): l.cache.put('lock', threading.Lock())\n", "all_tables")
+    for i in range(300):
+        engine.write(f"m f={i} {i}", "db", precision="ns")
+    assert any("db.t:lock" in name for c in engine._history.checkpoints for name in c.lost)
+
+
+def test_an_event_that_never_was_is_said(engine: Engine) -> None:
+    with pytest.raises(UsageError, match="no event 99"):
+        engine.at(99)
