@@ -1,0 +1,395 @@
+"""What exists: databases, tables, columns, retention; and what the server says when something may not be.
+
+Everything here is copied on write: a committed definition never changes, so a snapshot is two references.
+Source of the rules and texts: influxdb3_catalog/src/catalog/versions/v3/{transaction,catalog,inner}.rs and error.rs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from pe_kit.errors import ConflictError, DatabaseNotFoundError, NotFoundError, ServerError, near_match
+from pe_kit.store.kinds import KINDS, TAG, TIME
+
+__all__ = [
+    "INTERNAL",
+    "Catalog",
+    "CatalogState",
+    "DatabaseDef",
+    "Deleted",
+    "Limits",
+    "SchemaError",
+    "TableDef",
+    "Transaction",
+]
+
+INTERNAL = "_internal"
+_INTERNAL_RETENTION_NS = 7 * 86_400 * 1_000_000_000
+_HARD_DELETE_NS = 72 * 3600 * 1_000_000_000
+_RESERVED = ("time", "__chunk_order")
+_MAX_TAGS = 4096
+_MAX_FAMILY = 100
+_EXISTS = "attempted to create a resource that already exists"
+
+
+class Limits(NamedTuple):
+    """How much the catalog holds; the defaults are those of the Core server (influxdb3/src/commands/serve.rs)."""
+
+    databases: int = 5
+    tables: int = 2000
+    columns: int = 500
+
+
+class SchemaError(Exception):
+    """A line that the catalog refuses. ``column``: the column that is to blame, if one is."""
+
+    def __init__(self, message: str, *, mend: str = "", column: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.mend, self.column = message, mend, column
+
+
+class TableDef:
+    """A table: its columns by order of appearance, its series key, its Arrow schema. Changed only while in a draft.
+
+    Attributes:
+        columns: column -> letter of its kind (:data:`pe_kit.store.kinds.KINDS`); ``time`` is one of them.
+        series_key: the tags, by order of appearance.
+    """
+
+    __slots__ = ("_families", "_schema", "columns", "name", "series_key")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.columns: dict[str, str] = {}
+        self.series_key: tuple[str, ...] = ()
+        self._families: dict[str, int] = {}
+        self._schema: pa.Schema | None = None
+
+    def copy(self) -> TableDef:
+        """Give a draft of it."""
+        twin = TableDef(self.name)
+        twin.columns, twin.series_key, twin._families = dict(self.columns), self.series_key, dict(self._families)
+        return twin
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema: all columns byte-sorted by name, ``time`` has no special place."""
+        if self._schema is None:
+            self._schema = pa.schema([KINDS[self.columns[name]].field(name) for name in sorted(self.columns)])
+        return self._schema
+
+    def add(self, name: str, kind: str, max_columns: int) -> None:
+        """Add a column, checked in the server's order.
+
+        Raises:
+            SchemaError: it has another kind already, is reserved, or is one too many.
+        """
+        existing = self.columns.get(name)
+        if existing is not None:
+            expected, got = KINDS[existing].spelled, KINDS[kind].spelled
+            raise SchemaError(
+                f"invalid column type for column '{name}', expected {expected}, got {got}",
+                mend=_type_mend(name, existing, kind),
+                column=name,
+            )
+        if kind != TIME:
+            if name in _RESERVED:
+                raise SchemaError(
+                    f"'{name}' is a reserved column", mend="Give the tag or field another name.", column=name
+                )
+            if kind == TAG and len(self.series_key) >= _MAX_TAGS:
+                raise SchemaError(
+                    f"Update to schema would exceed number of tag columns per table limit of {_MAX_TAGS} columns",
+                    column=name,
+                )
+            if len(self.columns) - ("time" in self.columns) >= max_columns:
+                raise SchemaError(
+                    f"Update to schema would exceed number of columns per table limit of {max_columns} columns",
+                    mend="Use more tables; Engine(max_columns=...) raises the kit's limit, not the server's.",
+                    column=name,
+                )
+        if kind == TAG:
+            self.series_key += (name,)
+        elif kind != TIME:
+            self._count_in_family(name)
+        self.columns[name] = kind
+        self._schema = None
+
+    def _count_in_family(self, name: str) -> None:
+        family, _, rest = name.partition("::")
+        if not family or not rest:
+            return
+        if self._families.get(family, 0) >= _MAX_FAMILY:
+            raise SchemaError(
+                f"Update to schema would exceed the field limit ({_MAX_FAMILY}) for field family '{family}'",
+                mend="A name such as family::field puts the field in a family; use another family or no '::'.",
+                column=name,
+            )
+        self._families[family] = self._families.get(family, 0) + 1
+
+
+class Deleted(NamedTuple):
+    """A soft-deleted table, as the ``_internal`` system tables list it. ``hard_delete_ns``: when it is forgotten."""
+
+    table: TableDef
+    hard_delete_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseDef:
+    """A database. Its mappings are never changed in place; ``hard_delete_ns`` is set once it is deleted."""
+
+    name: str
+    retention_ns: int | None = None
+    tables: dict[str, TableDef] = field(default_factory=dict)
+    deleted: Mapping[str, Deleted] = field(default_factory=dict)
+    hard_delete_ns: int | None = None
+
+
+class CatalogState(NamedTuple):
+    """A snapshot: live databases and soft-deleted ones by their new names."""
+
+    databases: Mapping[str, DatabaseDef]
+    deleted: Mapping[str, DatabaseDef]
+
+
+class Catalog:
+    """The databases of one store. ``state`` may be kept and put back at any time."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.state = CatalogState({INTERNAL: DatabaseDef(INTERNAL, _INTERNAL_RETENTION_NS)}, {})
+
+    @property
+    def databases(self) -> Mapping[str, DatabaseDef]:
+        """The live databases, ``_internal`` among them."""
+        return self.state.databases
+
+    def database(self, name: str) -> DatabaseDef:
+        """Give a live database.
+
+        Raises:
+            DatabaseNotFoundError: there is none of that name.
+            ConflictError: it was deleted.
+        """
+        found = self.databases.get(name)
+        if found is None:
+            self._check_deleted(name)
+            raise DatabaseNotFoundError(f"Database not found {name}", mend=self.nearest_database(name))
+        return found
+
+    def table(self, database: str, name: str) -> TableDef:
+        """Give a table.
+
+        Raises:
+            DatabaseNotFoundError: no such database. NotFoundError: no such table. ConflictError: deleted.
+        """
+        db = self.database(database)
+        found = db.tables.get(name)
+        if found is None:
+            if name in db.deleted:
+                raise _already_deleted(name)
+            raise NotFoundError(
+                f"Table {name} not in DB schema for {database}", mend=near_match(name, db.tables, what="tables")
+            )
+        return found
+
+    def nearest_database(self, name: str) -> str:
+        """Say which database was probably meant."""
+        return near_match(name, (n for n in self.databases if n != INTERNAL), what="databases")
+
+    def create_database(self, name: str, retention_ns: int | None) -> None:
+        """Add a database.
+
+        Raises:
+            ConflictError: it exists. ServerError: (422) one too many.
+        """
+        if name in self.databases or name in self.state.deleted:
+            raise ConflictError(_EXISTS, mend=f"There is a database {name!r}; a write creates its database if need be.")
+        self._check_database_limit()
+        self.put(DatabaseDef(name, retention_ns))
+
+    def set_retention(self, name: str, retention_ns: int | None) -> None:
+        """Set how long rows stay visible; None: for ever.
+
+        Raises:
+            DatabaseNotFoundError: no such database. ConflictError: deleted.
+        """
+        self.put(replace(self._named(name), retention_ns=retention_ns))
+
+    def delete_database(self, name: str, now_ns: int) -> None:
+        """Soft-delete a database: it gets a new name, so that its name can be used again.
+
+        Raises:
+            DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
+        """
+        if name == INTERNAL:
+            raise ServerError("cannot delete internal db", mend="The database _internal belongs to the server.")
+        gone = self._named(name)
+        stamped = _stamped(name, now_ns, self.state.deleted)
+        live = {n: d for n, d in self.databases.items() if n != name}
+        deleted = replace(gone, name=stamped, hard_delete_ns=now_ns + _HARD_DELETE_NS)
+        self.state = CatalogState(live, {**self.state.deleted, stamped: deleted})
+
+    def delete_table(self, database: str, name: str, now_ns: int) -> None:
+        """Soft-delete a table: it gets a new name, so that its name can be used again.
+
+        Raises:
+            DatabaseNotFoundError: no such database. NotFoundError: no such table. ConflictError: deleted.
+            ServerError: the database is ``_internal``.
+        """
+        if database == INTERNAL:
+            raise ServerError("cannot modify internal db", mend="The database _internal belongs to the server.")
+        table, db = self.table(database, name), self.database(database)
+        stamped = _stamped(name, now_ns, db.deleted)
+        tables = {n: t for n, t in db.tables.items() if n != name}
+        deleted = {**db.deleted, stamped: Deleted(table, now_ns + _HARD_DELETE_NS)}
+        self.put(replace(db, tables=tables, deleted=deleted))
+
+    def create_table(self, database: str, name: str, tags: Iterable[str], fields: Mapping[str, str]) -> None:
+        """Add a table, and its database if need be. ``fields``: name -> letter of its kind.
+
+        Raises:
+            ConflictError: it exists, or the database was deleted. ServerError: a limit (422), a column (400).
+        """
+        if database in self.state.deleted:
+            raise _already_deleted(database)
+        transaction = self.begin(database)
+        if name in transaction.tables:
+            raise ConflictError(_EXISTS, mend=f"{database!r} has a table {name!r}; a write adds columns to it.")
+        try:
+            table = transaction.add_table(name)
+            for column, kind in [*((t, TAG) for t in tags), *fields.items(), ("time", TIME)]:
+                if table.columns.get(column) != kind:
+                    table.add(column, kind, self.limits.columns)
+        except SchemaError as error:
+            over = error.message.startswith("Update to schema")
+            body = json.dumps({"error": error.message}) if over else None
+            raise ServerError(error.message, mend=error.mend, status=422 if over else 400, body=body) from None
+        transaction.commit()
+
+    def begin(self, database: str) -> Transaction:
+        """Begin a write to a database, which is created with the commit if need be.
+
+        Raises:
+            ServerError: the database was deleted (400), or would be one too many (422).
+        """
+        found = self.databases.get(database)
+        if found is None:
+            if database in self.state.deleted:
+                text = f"cannot write to soft-deleted database '{database}' - it is marked for deletion"
+                raise ServerError(text, status=400, body=json.dumps({"error": text}))
+            self._check_database_limit()
+            found = DatabaseDef(database)
+        return Transaction(self, found)
+
+    def put(self, database: DatabaseDef) -> None:
+        """Make a new version of a database the current one."""
+        self.state = self.state._replace(databases={**self.databases, database.name: database})
+
+    def table_count(self) -> int:
+        """Count the tables that the limit counts: all but those of ``_internal``."""
+        return sum(len(d.tables) for n, d in self.databases.items() if n != INTERNAL)
+
+    def _named(self, name: str) -> DatabaseDef:
+        self._check_deleted(name)
+        if name not in self.databases:
+            raise DatabaseNotFoundError(
+                f"the requested resource was not found: {name}", mend=self.nearest_database(name)
+            )
+        return self.databases[name]
+
+    def _check_deleted(self, name: str) -> None:
+        if name in self.state.deleted:
+            raise _already_deleted(name)
+
+    def _check_database_limit(self) -> None:
+        if len(self.databases) - (INTERNAL in self.databases) >= self.limits.databases:
+            text = f"Adding a new database would exceed limit of {self.limits.databases} databases"
+            mend = "Delete a database; Engine(max_databases=...) raises the kit's limit, not the server's."
+            raise ServerError(text, status=422, body=json.dumps({"error": text}), mend=mend)
+
+
+class Transaction:
+    """The schema changes of one write: seen by its later lines at once, by others after ``commit``.
+
+    Attributes:
+        tables: the tables as this write sees them.
+    """
+
+    __slots__ = ("_catalog", "_database", "_drafts", "_max_columns", "tables")
+
+    def __init__(self, catalog: Catalog, database: DatabaseDef) -> None:
+        self._catalog = catalog
+        self._database = database
+        self._max_columns = catalog.limits.columns
+        self._drafts: dict[str, TableDef] = {}
+        self.tables = database.tables
+
+    def add_table(self, name: str) -> TableDef:
+        """Create a table.
+
+        Raises:
+            SchemaError: one too many.
+        """
+        count = self._catalog.table_count() + len(self.tables) - len(self._database.tables)
+        if count >= self._catalog.limits.tables:
+            raise SchemaError(
+                "Update to schema would exceed number of tables limit: attempted to create table but already have "
+                f"{count} table(s) (limit: {self._catalog.limits.tables})",
+                mend="Delete a table; Engine(max_tables=...) raises the kit's limit, not the server's.",
+            )
+        return self._draft(TableDef(name))
+
+    def add_column(self, table: TableDef, name: str, kind: str) -> TableDef:
+        """Add a column to a table and give the table's new version.
+
+        Raises:
+            SchemaError: the column has another kind already, is reserved, or is one too many.
+        """
+        if table.name not in self._drafts:
+            draft = table.copy()
+            draft.add(name, kind, self._max_columns)
+            return self._draft(draft)
+        table.add(name, kind, self._max_columns)
+        return table
+
+    def _draft(self, table: TableDef) -> TableDef:
+        if not self._drafts:
+            self.tables = dict(self.tables)
+        self.tables[table.name] = self._drafts[table.name] = table
+        return table
+
+    def commit(self) -> None:
+        """Make the changes the catalog's."""
+        if self._drafts or self._database.name not in self._catalog.databases:
+            self._catalog.put(replace(self._database, tables=self.tables))
+
+
+def _already_deleted(name: str) -> ConflictError:
+    return ConflictError(f"attempted to modify resource that was already deleted: {name}")
+
+
+def _stamped(name: str, now_ns: int, taken: Mapping[str, object]) -> str:
+    """Give the name that the server gives to what it soft-deletes."""
+    stamped = f"{name}-{datetime.fromtimestamp(now_ns // 1_000_000_000, UTC):%Y%m%dT%H%M%S}"
+    return stamped if stamped not in taken else f"{stamped}-{len(taken)}"
+
+
+_EXAMPLE = {"f": "1.0", "i": "1i", "u": "1u", "s": '"text"', "b": "true"}
+
+
+def _type_mend(name: str, existing: str, got: str) -> str:
+    if existing == TIME:
+        return "The timestamp is the last part of a line, without a name; give the tag or field another name."
+    if existing == TAG:
+        return f"{name!r} is a tag of this table: write it before the first space, or give the field another name."
+    if got == TAG:
+        return f"{name!r} is a field of this table: write it after the first space, or give the tag another name."
+    return f"The first write decided: write {name}={_EXAMPLE[existing]}, or give the field another name."

@@ -1,0 +1,438 @@
+"""The embedded database as a whole: writes in, flushes and queries out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pe_kit.errors import LineProtocolError, QueryError, ServerError, UsageError, near_match
+from pe_kit.lineprotocol.timestamps import as_precision
+from pe_kit.store import system
+from pe_kit.store.catalog import Catalog, CatalogState, Limits, Transaction
+from pe_kit.store.database import Database, DatabaseState
+from pe_kit.store.frames import Frame, as_payload
+from pe_kit.store.ingest import Admitted, admit_frame, admit_text
+from pe_kit.store.names import check_database_name, check_http_database_name
+from pe_kit.store.querylog import QueryLog
+from pe_kit.store.rows import GEN1_NS
+from pe_kit.store.table import Table
+from pe_kit.store.wal import FlushedBatch, WalBuffer
+from pe_kit.types import Now
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Store", "StoreSnapshot", "Written"]
+
+_FIELD_TYPES = {"utf8": "s", "int64": "i", "uint64": "u", "float64": "f", "bool": "b"}
+
+
+class Written(NamedTuple):
+    """What a write did: how many rows it brought, and what became of the other lines."""
+
+    rows: int
+    errors: tuple[LineProtocolError, ...] = ()
+
+    @property
+    def status(self) -> int:
+        """The HTTP status: 204, 400 with refused lines, 422 if one of them met a limit."""
+        return max((error.status for error in self.errors), default=204)
+
+
+class StoreSnapshot(NamedTuple):
+    """The state of a store at one moment; it never changes."""
+
+    catalog: CatalogState
+    databases: Mapping[str, DatabaseState]
+    buffer: WalBuffer
+
+
+class Store:
+    """Databases, their rows and caches, and the WAL buffer. Calls may come from several threads.
+
+    Args:
+        now: the engine's time.
+        max_databases, max_tables, max_columns: the server's limits.
+    """
+
+    def __init__(self, now: Now, max_databases: int = 5, max_tables: int = 2000, max_columns: int = 500) -> None:
+        self._now = now
+        self._lock = threading.RLock()
+        self.catalog = Catalog(Limits(max_databases, max_tables, max_columns))
+        self._databases: dict[str, Database] = {}
+        self._buffer = WalBuffer()
+        self._queries = QueryLog(now)
+        self.system_sources: dict[str, Callable[[str], pa.Table]] = self._own_system_tables(now())
+
+    # -- what exists ------------------------------------------------------------------------------------------
+
+    def create_database(self, name: str, retention_ns: int | None = None) -> None:
+        """Create a database; rows older than ``retention_ns`` are invisible.
+
+        Raises:
+            InvalidNameError: the name. ConflictError: it exists. ServerError: (422) one too many.
+        """
+        check_http_database_name(name)
+        with self._lock:
+            self.catalog.create_database(name, retention_ns)
+
+    def delete_database(self, name: str) -> None:
+        """Delete a database, its tables and caches; its name can be used again.
+
+        Raises:
+            DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
+        """
+        with self._lock:
+            self.catalog.delete_database(name, self._now())
+            self._databases.pop(name, None)
+            self._buffer.drop(name)
+
+    def set_retention(self, name: str, retention_ns: int | None) -> None:
+        """Change how long rows of a database are visible; None: for ever.
+
+        Raises:
+            DatabaseNotFoundError: no such database. ConflictError: deleted.
+        """
+        with self._lock:
+            self.catalog.set_retention(name, retention_ns)
+
+    def create_table(
+        self, db: str, table: str, tags: Sequence[str], fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Create a table, and its database if need be.
+
+        Args:
+            db: the database. table: the table.
+            tags: the tags, in the order of the series key.
+            fields: name -> ``utf8``, ``int64``, ``uint64``, ``float64`` or ``bool``.
+
+        Raises:
+            InvalidNameError: the database's name. ConflictError: the table exists. ServerError: a limit or a column.
+        """
+        kinds = {}
+        for name, word in dict(fields).items():
+            if word not in _FIELD_TYPES:
+                raise UsageError(f"field {name!r}: no type {word!r}", mend=near_match(word, _FIELD_TYPES, what="types"))
+            kinds[name] = _FIELD_TYPES[word]
+        check_http_database_name(db)
+        with self._lock:
+            self.catalog.create_table(db, table, tags, kinds)
+
+    def delete_table(self, db: str, table: str) -> None:
+        """Delete a table, its rows and caches; its name can be used again.
+
+        Raises:
+            DatabaseNotFoundError, NotFoundError: no such thing. ConflictError: deleted. ServerError: of ``_internal``.
+        """
+        with self._lock:
+            self.catalog.delete_table(db, table, self._now())
+            self._buffer.drop(db, table)
+            self._database(db).drop_table(table)
+
+    def database_names(self) -> list[str]:
+        """The databases, ``_internal`` first."""
+        return list(self.catalog.databases)
+
+    def has_database(self, name: str) -> bool:
+        """Say whether a database exists."""
+        return name in self.catalog.databases
+
+    def require_database(self, name: str) -> None:
+        """Raise what the server answers for a database that does not exist (404) or was deleted (409)."""
+        self.catalog.database(name)
+
+    def table_names(self, db: str) -> list[str]:
+        """The tables of a database, by order of appearance.
+
+        Raises:
+            DatabaseNotFoundError: no such database. ConflictError: deleted.
+        """
+        return list(self.catalog.database(db).tables)
+
+    def has_table(self, db: str, name: str) -> bool:
+        """Say whether a table exists."""
+        return self.has_database(db) and name in self.catalog.databases[db].tables
+
+    def table(self, db: str, name: str) -> Table:
+        """Give a table with its rows.
+
+        Raises:
+            DatabaseNotFoundError, NotFoundError: no such thing. ConflictError: deleted.
+        """
+        with self._lock:
+            return self._database(db).table(name)
+
+    def databases_frame(self) -> pd.DataFrame:
+        """The databases as a DataFrame: database, retention_period (timedelta, NaT: for ever), tables (how many)."""
+        import pandas as pd
+
+        found = list(self.catalog.databases.values())
+        return pd.DataFrame(
+            {
+                "database": [d.name for d in found],
+                "retention_period": _ns_array([d.retention_ns for d in found], "timedelta64[ns]"),
+                "tables": [len(d.tables) for d in found],
+            }
+        )
+
+    def tables_frame(self, db: str) -> pd.DataFrame:
+        """The tables of a database as a DataFrame: table, rows, columns, first_time, last_time (datetime64[ns]).
+
+        Raises:
+            DatabaseNotFoundError: no such database. ConflictError: deleted.
+        """
+        import pandas as pd
+
+        with self._lock:
+            names = self.table_names(db)
+            tables = [self.table(db, name) for name in names]
+            rows, first, last = zip(*(t.extent() for t in tables), strict=True) if tables else ((), (), ())
+            columns = [len(t.schema) for t in tables]
+        frame: dict[str, Any] = {"table": pd.Series(names, dtype="str"), "rows": list(rows), "columns": columns}
+        for name, times in (("first_time", first), ("last_time", last)):
+            frame[name] = _ns_array(times, "datetime64[ns]")
+        return pd.DataFrame(frame)
+
+    # -- data ---------------------------------------------------------------------------------------------------
+
+    def write(
+        self,
+        data: Any,
+        db: str,
+        precision: str = "auto",
+        accept_partial: bool = False,
+        table: str | None = None,
+        tags: Sequence[str] = (),
+        http_name: bool = True,
+    ) -> Written:
+        """Put data into the WAL buffer; the database and its schema grow at once.
+
+        Args:
+            data: what :func:`pe_kit.store.frames.as_payload` takes.
+            db: the database; created if need be.
+            precision: the unit of times on lines and of integer times in frames.
+            accept_partial: store the good lines of a write that has bad ones.
+            table: for frames, the table they go to. tags: which columns are tags.
+            http_name: check the name as the HTTP face does; False: as for plugins.
+
+        Returns:
+            How many rows came in; with ``accept_partial`` the refused lines too.
+
+        Raises:
+            LineProtocolError: the first bad line, unless ``accept_partial``; then nothing has changed.
+            InvalidNameError, ServerError: the database's name or number, a deleted one, an empty write, bad UTF-8.
+            UsageError: data that cannot be written.
+        """
+        with self._lock:
+            return self._take(self._buffer, data, db, precision, accept_partial, table, tags, http_name)
+
+    def load(
+        self,
+        data: Any,
+        db: str,
+        precision: str = "auto",
+        accept_partial: bool = False,
+        table: str | None = None,
+        tags: Sequence[str] = (),
+        http_name: bool = True,
+    ) -> Written:
+        """Put data straight into tables and caches, past the WAL. Arguments, result and errors as :meth:`write`."""
+        buffer = WalBuffer()
+        with self._lock:
+            written = self._take(buffer, data, db, precision, accept_partial, table, tags, http_name)
+            self._apply(buffer.take(GEN1_NS))
+        return written
+
+    def _take(
+        self,
+        buffer: WalBuffer,
+        data: Any,
+        db: str,
+        precision: str,
+        accept_partial: bool,
+        table: str | None,
+        tags: Sequence[str],
+        http_name: bool,
+    ) -> Written:
+        (check_http_database_name if http_name else check_database_name)(db)
+        try:
+            unit = as_precision(precision)
+        except ValueError as error:
+            raise ServerError(str(error), status=400, mend="Precisions are auto, s, ms, us and ns.") from None
+        payload = as_payload(data, table)
+
+        def begin() -> Transaction:
+            return self.catalog.begin(db)
+
+        if isinstance(payload, str):
+            admitted = admit_text(payload, begin, unit, self._now(), accept_partial)
+        else:
+            admitted = admit_frame(Frame(payload, table or "", tags, unit), begin, self._now(), accept_partial)
+        return _commit(admitted, buffer, db)
+
+    @property
+    def pending(self) -> bool:
+        """True when rows wait for a flush."""
+        return bool(self._buffer)
+
+    def flush(self, chunk_ns: int = GEN1_NS) -> list[FlushedBatch]:
+        """Move the WAL buffer into tables and caches.
+
+        Args:
+            chunk_ns: the span of time whose rows stay together on their way to plugins.
+
+        Returns:
+            One batch per database, in the order of the first write to each.
+        """
+        with self._lock:
+            batches = self._buffer.take(chunk_ns)
+            self._apply(batches)
+        return batches
+
+    def _apply(self, batches: list[FlushedBatch]) -> None:
+        for batch in batches:
+            database = self._database(batch.database)
+            for rows in batch.tables:
+                database.append(rows)
+
+    def query_arrow(
+        self, sql: str, db: str, params: Mapping[str, Any] | None = None, http_name: bool = True
+    ) -> pa.Table:
+        """Run one SQL statement; ``http_name=False`` checks the name first, as for plugins.
+
+        Raises:
+            QueryError: with the server's text. InvalidNameError: the name, if it is checked.
+        """
+        from pe_kit.store.sql import run_query
+
+        if not http_name:
+            check_database_name(db)
+        with self._queries.query(sql):
+            if db not in self.catalog.databases:
+                text = f"database not found: {db}"
+                body = f'{{"error":"query error: {text}"}}'
+                mend = self.catalog.nearest_database(db)
+                raise QueryError(text, stage="database", status=404, body=body, mend=mend)
+            return run_query(self._database(db), sql, params)
+
+    # -- caches -------------------------------------------------------------------------------------------------
+
+    def create_last_cache(self, db: str, table: str, **options: Any) -> str:
+        """Create a last-value cache and give its name; options and errors: :meth:`LastCaches.create`."""
+        with self._lock:
+            return self._database(db).last.create(self.catalog.table(db, table), **options).name
+
+    def delete_last_cache(self, db: str, table: str, name: str) -> None:
+        """Delete a last-value cache.
+
+        Raises:
+            NotFoundError: no such database, table or cache.
+        """
+        with self._lock:
+            self.catalog.table(db, table)
+            self._database(db).last.delete(table, name)
+
+    def create_distinct_cache(self, db: str, table: str, columns: Sequence[str], **options: Any) -> str:
+        """Create a distinct-value cache and give its name; options and errors: :meth:`DistinctCaches.create`."""
+        with self._lock:
+            return self._database(db).distinct.create(self.catalog.table(db, table), columns, **options).name
+
+    def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
+        """Delete a distinct-value cache.
+
+        Raises:
+            NotFoundError: no such database, table or cache.
+        """
+        with self._lock:
+            self.catalog.table(db, table)
+            self._database(db).distinct.delete(table, name)
+
+    def clear_caches(self) -> None:
+        """Forget what a restart forgets: cached rows and the log of queries; the caches' definitions stay."""
+        with self._lock:
+            for database in self._databases.values():
+                database.last.clear()
+                database.distinct.clear()
+            self._queries.clear()
+
+    # -- moments ------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> StoreSnapshot:
+        """Give the state as it is, at no cost per row."""
+        with self._lock:
+            databases = {name: database.freeze() for name, database in self._databases.items()}
+            return StoreSnapshot(self.catalog.state, databases, self._buffer.copy())
+
+    def restore(self, snapshot: StoreSnapshot) -> None:
+        """Become what a snapshot says; it may come from another store, and stays usable."""
+        with self._lock:
+            self.catalog.state = snapshot.catalog
+            self._buffer = snapshot.buffer.copy()
+            self._databases = {}
+            for name, state in snapshot.databases.items():
+                self._database(name).thaw(state)
+
+    def scratch(self) -> Store:
+        """Give a store with the same catalog and no rows, to try writes on."""
+        twin = Store(self._now, *self.catalog.limits)
+        twin.catalog.state = self.catalog.state
+        return twin
+
+    def _database(self, name: str) -> Database:
+        found = self._databases.get(name)
+        if found is None:
+            self.catalog.database(name)
+            found = Database(name, self.catalog, self._now, self._lock, self.system_sources)
+            self._databases[name] = found
+        return found
+
+    def _own_system_tables(self, started_ns: int) -> dict[str, Callable[[str], pa.Table]]:
+        """The system tables that are the store's, and empty ones for what an engine adds."""
+        catalog = self.catalog
+
+        def counts() -> dict[tuple[str, str], tuple[int, int]]:
+            found: dict[tuple[str, str], tuple[int, int]] = {}
+            for name, database in self._databases.items():
+                for table in self.table_names(name):
+                    found[name, table] = (
+                        sum(d.table == table for d in database.last.definitions()),
+                        sum(d.table == table for d in database.distinct.definitions()),
+                    )
+            return found
+
+        return {
+            "databases": lambda _: system.databases_table(catalog),
+            "distinct_caches": lambda db: system.distinct_caches_table(
+                catalog.database(db), self._database(db).distinct.definitions()
+            ),
+            "generation_durations": lambda _: system.generation_durations_table(),
+            "influxdb_schema": lambda db: system.influxdb_schema_table(catalog.database(db)),
+            "last_caches": lambda db: system.last_caches_table(
+                catalog.database(db), self._database(db).last.definitions()
+            ),
+            "nodes": lambda _: system.nodes_table(started_ns),
+            "parquet_files": lambda _: system.parquet_files_table(),
+            "plugin_files": lambda _: system.plugin_files_table(()),
+            "processing_engine_logs": lambda _: system.logs_table(()),
+            "processing_engine_trigger_arguments": lambda _: system.trigger_arguments_table(()),
+            "processing_engine_triggers": lambda _: system.triggers_table(()),
+            "queries": lambda _: system.queries_table(self._queries.entries()),
+            "tables": lambda _: system.tables_table(catalog, counts()),
+            "tokens": lambda _: system.tokens_table(),
+        }
+
+
+def _ns_array(values: Sequence[int | None], dtype: str) -> np.ndarray[Any, Any]:
+    return np.array([np.iinfo(np.int64).min if v is None else v for v in values], np.int64).view(dtype)
+
+
+def _commit(admitted: Admitted, buffer: WalBuffer, db: str) -> Written:
+    admitted.put(buffer, db)
+    written = Written(admitted.count, tuple(admitted.errors))
+    if not written.rows and not written.errors:
+        raise ServerError("incoming write was empty", status=400, mend="Blank lines and comments are no data.")
+    return written
