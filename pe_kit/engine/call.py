@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -42,14 +43,12 @@ def plugin_query(store: Store, sql: str, args: dict[str, str] | None, database: 
 
 def single_lines(text: str) -> list[str]:
     """Split what one ``build()`` gave into single lines."""
-    return [text] if "\n" not in text else [line for _, line in split_lines(text) if line.strip()]
+    return [text] if "\n" not in text else [line for line in split_lines(text) if line.strip()]
 
 
 def _kept(value: Any) -> Any:
     """What a cache change shows later: small containers as they were, everything else by reference."""
-    if isinstance(value, _COPIED) and len(value) <= _COPY_LIMIT:
-        return type(value)(value)
-    return value
+    return copy.copy(value) if isinstance(value, _COPIED) and len(value) <= _COPY_LIMIT else value
 
 
 class Call:
@@ -166,9 +165,7 @@ class Call:
             caused_by=work.causes[0].run if work.causes else None,
             attempt=work.attempt,
             depth=work.depth,
-            tables=work.batch.sizes(trigger.spec.value if trigger.spec.kind == "table" else None)
-            if work.batch is not None
-            else (),
+            tables=work.sizes(),
             call_time_ns=work.call_time_ns,
             request=work.request,
             slept_ns=self.slept_ns,

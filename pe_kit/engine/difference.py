@@ -125,7 +125,7 @@ def _same(a: Any, b: Any, tolerance: float | None) -> bool:
         return True
     numbers = isinstance(a, int | float) and isinstance(b, int | float)
     if numbers and tolerance is not None:
-        return abs(a - b) <= tolerance
+        return bool(abs(a - b) <= tolerance)
     if numbers and isinstance(a, bool | float) != isinstance(b, bool | float):
         return False
     try:

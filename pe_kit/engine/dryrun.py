@@ -103,17 +103,17 @@ def test_schedule_plugin(
         return {"trigger_time": None, **_answer(errors=["couldn't find db"])}
     expression = schedule or _DEFAULT_SCHEDULE
     try:
-        due = CronExpression(expression).next_after(runtime.clock.now_ns)
+        due = CronExpression.parse(expression).next_after(runtime.clock.now_ns // 1_000_000_000)
     except CronError as error:
         return {"trigger_time": None, **_answer(errors=[f"invalid cron syntax: {error}"])}
     if due is None:
         return {"trigger_time": None, **_answer(errors=[f"cron schedule never triggers: {expression}"])}
-    at = datetime(1970, 1, 1) + timedelta(seconds=due // 1_000_000_000)
+    at = datetime(1970, 1, 1) + timedelta(seconds=due)
     call = _DryCall(runtime, database, cache_name)
     call.log("INFO", f"starting execution with scheduled time {at:%Y-%m-%d %H:%M:%S} UTC")
     answer = _finish(runtime, call, code, "process_scheduled_call", at, arguments)
     failed = any(error.startswith("error executing plugin: ") for error in answer["errors"])
-    return {"trigger_time": None if failed else as_text(due), **answer}
+    return {"trigger_time": None if failed else as_text(due * 1_000_000_000), **answer}
 
 
 def _answer(

@@ -236,7 +236,8 @@ class Engine:
             ClockError: the duration is negative, or the clock is the wall clock.
             AdvanceInterrupted: Ctrl-C; its ``.outcome`` says what happened until then.
         """
-        ns = as_duration_ns(duration)
+        backwards = isinstance(duration, str) and duration.lstrip().startswith("-")
+        ns = -1 if backwards else as_duration_ns(duration)
         if ns < 0:
             raise ClockError("time never goes back", mend="engine.at(n).fork() continues from the past.")
         return self.advance_to(self._clock.now_ns + ns)
@@ -333,7 +334,12 @@ class Engine:
             PartialWriteError: bad lines with ``accept_partial=True``; its ``.outcome`` is that of the good ones.
         """
         payload = as_payload(data, table)
-        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
+        options: dict[str, Any] = {
+            "precision": precision,
+            "accept_partial": accept_partial,
+            "table": table,
+            "tags": tuple(tags),
+        }
         with self._event("write", db, data=payload, db=db, no_sync=no_sync, **options) as collector:
             written = self._runtime.write(payload, db, None, **options)
             if not no_sync:
@@ -358,7 +364,12 @@ class Engine:
     ) -> Outcome:
         """Store what was there before the session: no trigger fires. Arguments and errors as :meth:`write`."""
         payload = as_payload(data, table)
-        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
+        options: dict[str, Any] = {
+            "precision": precision,
+            "accept_partial": accept_partial,
+            "table": table,
+            "tags": tuple(tags),
+        }
         with self._event("load", db, data=payload, db=db, **options) as collector:
             written = self.store.load(payload, db, **options)
         outcome = collector.outcome(self._clock.now_ns)
@@ -403,7 +414,13 @@ class Engine:
         ttl: str | timedelta | float = "4h",
     ) -> str:
         """Create a last-value cache and give its name; SQL reads it with ``last_cache('table')``."""
-        data = {"name": name, "key_columns": key_columns, "value_columns": value_columns, "count": count, "ttl": ttl}
+        data: dict[str, Any] = {
+            "name": name,
+            "key_columns": key_columns,
+            "value_columns": value_columns,
+            "count": count,
+            "ttl": ttl,
+        }
         with self._event("create_last_cache", db, db=db, table=table, **data):
             return self.store.create_last_cache(db, table, **data)
 
@@ -423,7 +440,12 @@ class Engine:
         max_age: str | timedelta | float = "1d",
     ) -> str:
         """Create a distinct-value cache and give its name; SQL reads it with ``distinct_cache('table')``."""
-        data = {"columns": list(columns), "name": name, "max_cardinality": max_cardinality, "max_age": max_age}
+        data: dict[str, Any] = {
+            "columns": list(columns),
+            "name": name,
+            "max_cardinality": max_cardinality,
+            "max_age": max_age,
+        }
         with self._event("create_distinct_cache", db, db=db, table=table, **data):
             return self.store.create_distinct_cache(db, table, **data)
 
@@ -785,6 +807,12 @@ class Engine:
         twin._history.count = checkpoint.event
         twin._runtime.restore(checkpoint, [r for r in self._runtime.runs if r.event.id <= checkpoint.event])
         return twin
+
+    def fidelity(self) -> pd.DataFrame:
+        """The fidelity ledger: every simulated behaviour with its claim, source, test and status."""
+        from pe_kit.ledger import ledger_frame
+
+        return ledger_frame()
 
     @property
     def progress(self) -> Callable[[int, int, int, int], None] | None:

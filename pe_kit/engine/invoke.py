@@ -21,7 +21,10 @@ _PRINTED_LIMIT = 100_000
 
 @dataclass(slots=True)
 class Invocation:
-    """What came of one call: ``value`` or ``error``; seconds are wall and thread CPU time."""
+    """What came of one call: ``value`` or ``error``; seconds are wall and thread CPU time.
+
+    ``stage`` says how far it came: ``load``, ``call`` or ``answer`` (turning the value into a response).
+    """
 
     value: Any = None
     error: BaseException | None = None
@@ -29,6 +32,7 @@ class Invocation:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     printed: str = ""
+    stage: str = "load"
     notes: tuple[str, ...] = ()
 
 
@@ -64,7 +68,11 @@ class _Tee(io.TextIOBase):
 
 
 def invoke(
-    code: Snapshot, entry: str, arguments: Sequence[Any], around: Callable[[Callable[[], Any]], Any] | None
+    code: Snapshot,
+    entry: str,
+    arguments: Sequence[Any],
+    around: Callable[[Callable[[], Any]], Any] | None = None,
+    answer: Callable[[Any], Any] | None = None,
 ) -> Invocation:
     """Load the plugin and call its entry point with positional arguments.
 
@@ -73,6 +81,7 @@ def invoke(
         entry: ``process_writes``, ``process_scheduled_call`` or ``process_request``.
         arguments: what the server passes.
         around: runs a function under the plugin's own clock and limits; None runs it bare.
+        answer: turns the value into what is wanted, as a part of the call.
 
     Returns:
         The result. Nothing that the plugin raises leaves this function, KeyboardInterrupt included.
@@ -82,10 +91,16 @@ def invoke(
     tee = _Tee(stdout)
 
     def body() -> Any:
-        return code.load(entry)(*arguments)
+        function = code.load(entry)
+        done.stage = "call"
+        value = function(*arguments)
+        if answer is None:
+            return value
+        done.stage = "answer"
+        return answer(value)
 
     started, cpu = time.perf_counter(), time.thread_time()
-    sys.stdout = tee  # type: ignore[assignment]
+    sys.stdout = tee
     try:
         done.value = body() if around is None else around(body)
     except BaseException as error:

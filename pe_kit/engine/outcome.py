@@ -393,7 +393,7 @@ class Outcome:
         if self.error is None:
             refused = next((x for r in self.runs for x in r.rejected), None)
             raise OutcomeError(f"a write-back was refused: {refused.error if refused else 'see .runs'}")
-        text = describe_error(self.error)
+        text = f"{type(self.error).__name__}: {self.error}"
         if failed is not None and failed.error is not None:
             text = f"{failed.trigger}: {text}\n{failed.traceback}".rstrip()
         raise OutcomeError(text) from self.error

@@ -24,7 +24,7 @@ from pe_kit.engine.limits import Limits
 from pe_kit.engine.localapi import PyPluginCallApi
 from pe_kit.engine.outcome import BatchSource, LogRow, Response, Run
 from pe_kit.engine.queue import EventQueue
-from pe_kit.engine.response import as_response, error_response
+from pe_kit.engine.response import error_response, to_response
 from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop
 from pe_kit.engine.trigger_table import Trigger, TriggerTable
 from pe_kit.engine.work import Work
@@ -214,7 +214,8 @@ class Runtime:
             finally:
                 self.in_plugin = False
 
-        return invoke(code, trigger.spec.function, given, guarded)
+        answer = to_response if trigger.kind == "request" else None
+        return invoke(code, trigger.spec.function, given, guarded, answer)
 
     def _end(self, call: Call, done: Invocation) -> None:
         """End a call: write back, log, answer, then what its error behaviour says."""
@@ -222,12 +223,11 @@ class Runtime:
         trigger, kind = call.work.trigger, call.work.trigger.kind
         response = None
         if done.error is None:
-            if kind == "request":
-                response = as_response(done.value)
+            response = done.value if kind == "request" else None
             call.log("INFO", call.finished_text(self.clock.now_ns))
             call.write_back(kind)
         else:
-            response = self._failed(call, done.error)
+            response = self._failed(call, done.error, done.stage)
         run = call.as_run(done, response)
         self.runs.append(run)
         self.collector.add(run)
@@ -240,13 +240,11 @@ class Runtime:
             return
         self._next(trigger)
 
-    def _failed(self, call: Call, error: BaseException) -> Response | None:
+    def _failed(self, call: Call, error: BaseException, stage: str) -> Response | None:
         """Log an error as its trigger kind and error behaviour do; only request plugins answer."""
         trigger, text = call.work.trigger, error_text(error)
         if trigger.kind == "request":
-            text = (
-                text if error_text(error) == getattr(error, "message", None) else f"Python function call failed: {text}"
-            )
+            text = f"Python function call failed: {text}" if stage == "call" else text
             call.log("ERROR", f"error running request plugin: {text}")
             return error_response(text)
         if trigger.error_behavior == "log":

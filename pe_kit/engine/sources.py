@@ -42,10 +42,11 @@ def add_system_sources(store: Store, runtime: Runtime) -> None:
 
     def files(_: str) -> pa.Table:
         folder = runtime.folder
-        found = (
-            [] if folder is None else [(t.name, f) for t in runtime.triggers for f in folder.resolve(t.path).files()]
+        if folder is None:
+            return system.plugin_files_table([])
+        return system.plugin_files_table(
+            [file for t in runtime.triggers for file in folder.files_of(t.name, t.path)]
         )
-        return system.plugin_files_table([(name, *file) for name, file in found])
 
     store.system_sources["processing_engine_triggers"] = triggers
     store.system_sources["processing_engine_trigger_arguments"] = arguments

@@ -28,7 +28,8 @@ def cascade_stop(
         chain.append(run.trigger)
         run = run.caused_by
     chain.reverse()
-    back = next((t.name for t in triggers if t.name in chain), triggers[0].name)
+    fed = [t for t in triggers if t.spec.kind == "all_tables" or t.spec.value in dict(batch.sizes())] or list(triggers)
+    back = next((t.name for t in fed if t.name in chain), fed[0].name)
     cycle = [*chain[chain.index(back) if back in chain else 0 :], back]
     return CascadeLimitError(
         f"plugins fired each other {depth} times in a row: {' -> '.join(cycle)} (through {batch.database}: {tables})",

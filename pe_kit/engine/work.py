@@ -40,6 +40,13 @@ class Work:
     attempt: int = 1
     code: Snapshot | None = None
 
+    def sizes(self) -> tuple[tuple[str, int], ...]:
+        """Table names and row counts of what :meth:`table_batches` gives; empty for other kinds of work."""
+        if self.batch is None:
+            return ()
+        only = self.trigger.spec.value if self.trigger.spec.kind == "table" else None
+        return tuple(size for size in self.batch.sizes() if only in (None, size[0]))
+
     def table_batches(self) -> list[TableBatch]:
         """Fresh table batches for a WAL call: all tables, or only the one of a ``table:`` trigger."""
         assert self.batch is not None

@@ -111,6 +111,7 @@ def test_a_missing_plugin_file_is_an_error_not_an_answer(engine: Engine) -> None
     assert caught.value.status == 500
 
 
+@pytest.mark.filterwarnings("ignore::ImportWarning")
 def test_folders_run_as_the_text_of_their_init_in_dry_runs(engine: Engine) -> None:
     engine.write_plugin("pkg_dry/__init__.py", "from . import x\n")
     assert engine.test_wal_plugin("pkg_dry", "m f=1 7", "db")["errors"] == [

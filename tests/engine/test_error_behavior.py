@@ -127,6 +127,7 @@ def test_a_table_trigger_whose_table_is_missing_dies_without_a_log_row(engine: E
         ("class Odd(BaseException): pass\ndef process_writes(a, b, c):\n    raise Odd\n", "Odd: ", ""),
     ],
 )  # fmt: skip
+@pytest.mark.filterwarnings("ignore::ImportWarning")
 def test_a_plugin_that_misbehaves_is_a_run_that_says_so(
     engine: Engine, plug: Plug, source: str, error: str | None, note: str
 ) -> None:
