@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import as_text
+from pe_kit.duration import format_duration
 from pe_kit.engine.outcome import Event, Run, describe_error
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ COLUMNS: Mapping[str, str] = {
     "cache": "right",
     "result": "left",
 }
-"""The columns, with their alignment; ``lines``, ``logs`` and ``cache`` count what the runs wrote and changed."""
+"""The columns, with their alignment. ``event`` is the first one's id, ``time`` is virtual.
+
+``lines``, ``logs`` and ``cache`` count what the runs wrote and changed.
+"""
 
 
 def caused(engine: Engine) -> list[dict[str, Any]]:
@@ -44,11 +48,11 @@ def _likeness(runs: list[Run]) -> tuple[Any, ...]:
 
 def _row(events: list[list[Run]]) -> dict[str, Any]:
     runs = [run for event in events for run in event]
-    first, last = runs[0].event, runs[-1].event
+    first = runs[0].event
     fired = Counter(("→ " if run.caused_by else "") + run.trigger for run in runs)
     return {
-        "event": str(first.id) if first is last else f"{first.id}-{last.id}",
-        "time": as_text(first.time_ns),
+        "event": first.id,
+        "time": as_text(first.time_ns).replace("T", " ").removesuffix("Z").removesuffix(":00"),
         "asked": _asked(first, len(events)),
         "fired": ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in fired.items()),
         "lines": sum(len(lines) for run in runs for lines in run.lines.values()),
@@ -63,7 +67,7 @@ def _asked(event: Event, times: int) -> str:
     """Say what was asked; ``times`` events that are alike are named by what they share."""
     match event.kind:
         case "advance_to":
-            text = "advance" if times > 1 else f"advance to {as_text(event.data['t'])}"
+            text = "advance" if times > 1 else f"advance {format_duration(event.data['t'] - event.time_ns)}"
         case "write":
             text = f"write to {event.database}"
         case "call":

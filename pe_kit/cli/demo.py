@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -27,6 +28,8 @@ def demo(
 ) -> None:
     """Run the tour from top to bottom, write it as an HTML report and show what its events caused."""
     console = Console(stderr=as_json, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=as_json, highlight=False, width=120)
     path = notebook or notebook_path("tour.ipynb")
     with _progress(console) as progress:
         played = play(path, progress)
@@ -70,7 +73,7 @@ def _tell(console: Console, played: Played, to: Path) -> None:
         console.print(Text(played.failure.source), style="dim")
         console.print(Text.from_ansi(played.failure.text))
     else:
-        table = Table(title="Events and what each caused", title_justify="left", header_style="bold")
+        table = Table(title="Events and what each caused", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
         for name, side in COLUMNS.items():
             table.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
         for row in played.caused:

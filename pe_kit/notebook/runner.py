@@ -126,7 +126,8 @@ def _kernel(notebook: Any, cell_timeout: float) -> Iterator[Any]:
 
     with tempfile.TemporaryDirectory(prefix="pe-kit-") as folder:
         resources = {"metadata": {"path": folder}}
-        client = NotebookClient(notebook, timeout=cell_timeout, kernel_name="python3", resources=resources)
+        options = {"timeout": cell_timeout, "kernel_name": "python3", "extra_arguments": ["--log-level=ERROR"]}
+        client = NotebookClient(notebook, resources=resources, **options)
         with client.setup_kernel():
             yield client
 
