@@ -209,6 +209,8 @@ class Engine:
             code = source.snapshot()
             if known is not code:
                 self._seen_code[path] = code
+                if self._registry is not None:
+                    self._registry.note(path)
                 if known is not None and source.kind == "file" and known.text != code.text:
                     self._history.record(
                         "write_plugin", self._clock.now_ns, None, {"filename": path, "source": code.text}
@@ -470,8 +472,11 @@ class Engine:
         folder = self._folder("Processing engine error: plugin error: No plugin directory configured")
         with self._event("write_plugin", None, filename=filename, source=source):
             self._plugin_names.add(filename)
+            assert self._registry is not None
             try:
-                return folder.write(filename, source)
+                written = folder.write(filename, source)
+                self._registry.note(filename)
+                return written
             except PluginError as error:
                 raise PluginError(f"Processing engine error: plugin error: {error.message}", mend=error.mend) from None
 

@@ -44,9 +44,7 @@ def add_system_sources(store: Store, runtime: Runtime) -> None:
         folder = runtime.folder
         if folder is None:
             return system.plugin_files_table([])
-        return system.plugin_files_table(
-            [file for t in runtime.triggers for file in folder.files_of(t.name, t.path)]
-        )
+        return system.plugin_files_table([file for t in runtime.triggers for file in folder.files_of(t.name, t.path)])
 
     store.system_sources["processing_engine_triggers"] = triggers
     store.system_sources["processing_engine_trigger_arguments"] = arguments

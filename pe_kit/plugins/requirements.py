@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as Pep508
 
 __all__ = ["Requirement", "requirements"]
 
@@ -61,6 +59,9 @@ def _declared(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _installed(text: str) -> bool:
+    from packaging.requirements import InvalidRequirement
+    from packaging.requirements import Requirement as Pep508
+
     try:
         need = Pep508(text)
         if need.marker is not None and not need.marker.evaluate():
