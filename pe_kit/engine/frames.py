@@ -57,7 +57,13 @@ def query_frame(table: pa.Table) -> pd.DataFrame:
     """A query's result: tags as text, nanosecond times intact, of equal names each kept."""
     import pyarrow as pa
 
-    columns = [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in table.columns]
+    def readable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+        if pa.types.is_dictionary(column.type):
+            return column.cast(pa.string())
+        views = pa.types.is_list(column.type) and pa.types.is_string_view(column.type.value_type)
+        return column.cast(pa.list_(pa.string())) if views else column  # pandas cannot take lists of views
+
+    columns = [readable(column) for column in table.columns]
     plain = pa.table(columns, names=table.column_names) if table.num_columns else table
     frame: pd.DataFrame = plain.to_pandas(date_as_object=False)
     return frame
