@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pe_kit.errors import ServerError, UsageError, near_match
 from pe_kit.lineprotocol.grammar import STRING_LIMIT, Line
-from pe_kit.lineprotocol.timestamps import INT64_MAX, INT64_MIN, Precision, units_of
+from pe_kit.lineprotocol.timestamps import INT64_MAX, Precision, units_of
 from pe_kit.store.kinds import KINDS, TAG
 from pe_kit.store.rows import Ints, Part
 from pe_kit.store.upsert import CHUNK_ROWS
@@ -87,7 +87,7 @@ def _from_pandas(data: pd.DataFrame) -> pa.Table:
         if not isinstance(name, str):
             raise UsageError(f"column {name!r} has no text as its name", mend="Rename it: df.columns = [...].")
     try:
-        return pa.Table.from_pandas(data, preserve_index=False)
+        return pa.Table.from_pandas(data.copy(), preserve_index=False)  # Arrow would share the frame's memory
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
         reason = " ".join(str(part) for part in error.args)
         raise UsageError(f"the frame cannot be written: {reason}", mend="Give each column one type.") from None
@@ -149,12 +149,14 @@ class Frame:
         parts = []
         for raw in self._raw:
             times = raw["time"]
-            ns, good = _to_ns(times.fill_null(0).to_numpy(), self.precision)
-            if not good:
-                return None
+            if self.precision != "nanosecond":
+                ns, good = _to_ns(times.fill_null(0).to_numpy(), self.precision)
+                if not good:
+                    return None
+                times = pa.array(ns, mask=times.is_null().to_numpy(zero_copy_only=False))
             if times.null_count:
-                ns = np.where(times.is_null().to_numpy(zero_copy_only=False), missing_ns, ns)
-            parts.append(Part(columns={**raw, "time": pa.array(ns).view(pa.timestamp("ns"))}))
+                times = times.fill_null(missing_ns)
+            parts.append(Part(columns={**raw, "time": times.view(pa.timestamp("ns"))}))
         return parts
 
     def lines(self) -> Iterator[Line]:
@@ -274,7 +276,5 @@ def _to_ns(times: Ints, precision: Precision) -> tuple[Ints, bool]:
         billions = np.abs(times) // 1_000_000_000
         cases = [billions < 5, billions < 5_000, billions < 5_000_000]
         unit = np.select(cases, [1_000_000_000, 1_000_000, 1000], 1)
-    elif unit == 1:
-        return times, True
-    good = (times <= INT64_MAX // unit) & (times >= -(-INT64_MIN // unit))
+    good = (times <= INT64_MAX // unit) & (times >= -(INT64_MAX // unit))
     return times * unit, bool(good.all())
