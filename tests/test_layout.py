@@ -20,7 +20,7 @@ FLOORS = (
     {"store"},
     {"plugins"},
     {"engine"},
-    {"fidelity", "synth", "fixtures", "testing", "backtest"},
+    {"ledger", "synth", "fixtures", "testing", "backtest"},
     {"notebook", "server", "cli", "pe_kit"},
 )
 # The one-line doors: they import a floor above when they are called.
