@@ -57,6 +57,15 @@ def test_every_test_that_a_row_names_exists():
     assert missing == []
 
 
+def test_rows_that_error_texts_name_exist():
+    named = set()
+    for path in (ROOT / "pe_kit").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        named |= set(re.findall(r"fidelity ledger: (\w+\.[\w.-]*\w)", text))
+        named |= set(re.findall(r'"(sql\.[a-z]+\.[a-z]+)"', text))
+    assert named - {row.id for row in ROWS} == set()
+
+
 def test_only_what_is_absent_may_have_no_test():
     assert [row.id for row in ROWS if not row.test and row.status != "absent"] == []
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import pytest
+
 from pe_kit import Engine
+from pe_kit.errors import UsageError
 
 Plug = Callable[..., None]
 
@@ -49,3 +52,9 @@ def test_triggers_run_in_the_order_in_which_they_were_made(engine: Engine, plug:
     for name in ("z", "a", "m"):
         plug("pass", "all_tables", name=name, run_async=name == "a")
     assert [run.trigger for run in engine.write("m f=1 1", "db").runs] == ["z", "a", "m"]
+
+
+def test_a_header_value_that_is_not_ascii_is_refused(engine: Engine, plug: Plug):
+    plug("return 'x'", "request:r")
+    with pytest.raises(UsageError, match="not visible ASCII"):
+        engine.request("r", headers={"X-Name": "größe"})

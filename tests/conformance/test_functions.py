@@ -52,6 +52,11 @@ def test_gap_filling(cpu: Engine):
             gaps(cpu, "avg(v)", where)
 
 
+def test_gap_filling_of_an_absurd_range_is_refused(cpu: Engine):
+    with pytest.raises(QueryError, match="gap filling would make"):
+        gaps(cpu, "avg(v)", "time >= '1700-01-01' AND time < '2200-01-01'")
+
+
 def test_gap_filling_is_a_whole_group_by_expression(cpu: Engine):
     where = "time >= '1970-01-01T00:01:00' AND time < '1970-01-01T00:05:00'"
     call = "date_bin_gapfill(INTERVAL '1 minute', time)"

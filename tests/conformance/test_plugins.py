@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from pe_kit import Engine, Limits
@@ -25,3 +26,10 @@ def test_no_limit_stops_a_plugin_by_default(engine: Engine, plug: Plug):
     assert (limits.run_time, limits.cpu_time, limits.memory) == (None, None, None)
     plug("influxdb3_local.info(str(len('x' * 50_000_000)))", "all_tables")
     assert engine.write("m f=1 1", "db").ok
+
+
+def test_plugins_run_on_the_sessions_python(engine: Engine, answer: Callable[..., object]):
+    assert answer("import sys\nreturn [sys.prefix, list(sys.version_info[:3])]") == [
+        sys.prefix,
+        list(sys.version_info[:3]),
+    ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pe_kit import Engine
+from pe_kit import Engine, Limits
 from pe_kit.errors import InvalidNameError
 
 Plug = Callable[..., None]
@@ -51,3 +51,17 @@ def test_plugins_may_name_databases_that_users_may_not(engine: Engine, plug: Plu
     assert engine.query("SELECT n FROM m", "_größe").n.tolist() == [1]
     with pytest.raises(InvalidNameError):
         engine.write("m f=1 1", "_größe")
+
+
+def test_a_plugin_that_waits_for_itself_is_told_so():
+    with Engine(start=0, limits=Limits(queue=2)) as engine:
+        engine.write_plugin(
+            "p.py",
+            "def process_writes(local, batches, args):\n"
+            "    for n in range(9 if batches else 0):\n"
+            "        local.write_sync(LineBuilder('out').int64_field('n', n), False)\n",
+        )
+        engine.load("m f=1 1", "db")
+        engine.create_trigger("t", db="db", path="p.py", spec="table:m")
+        outcome = engine.write("m f=1 1", "db")
+    assert any("waits itself for the next flush" in str(stop) for stop in outcome.stops)
