@@ -39,9 +39,9 @@ class Card(NamedTuple):
 
     def __repr__(self) -> str:
         lines = [f"{self._symbol} {self.word}: {visible(self.title, 400)}"]
-        widths = [max(map(len, column)) for column in zip(*self.rows, strict=True)]
-        lines += [
-            "  " + "  ".join(visible(text, 400).ljust(w) for text, w in zip(row, widths, strict=True)).rstrip()
-            for row in self.rows
-        ]
+        widest = max((len(row[0]) for row in self.rows), default=0)
+        for row in self.rows:
+            first, *rest = (visible(text, 400) for text in row)
+            between = "\n      " if widest > 40 else " " * (widest - len(first) + 2)
+            lines.append(f"  {first}{between}{'  '.join(rest)}".rstrip())
         return "\n".join(lines)

@@ -26,10 +26,10 @@ class Completion:
     """An IPython matcher (API version 2) for the magics of one shell."""
 
     matcher_api_version = 2
-    matcher_identifier = "pe_kit"
 
     def __init__(self, magics: Magics) -> None:
         self._magics = magics
+        self.__qualname__ = "pe_kit"  # IPython's name for a matcher
 
     def __call__(self, context: CompletionContext) -> Any:
         """Give what can stand at the cursor; nothing for lines that are no magic of the kit."""

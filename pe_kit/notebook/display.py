@@ -103,7 +103,9 @@ def _tree(branches: Sequence[Branch], room: Room, depth: int = 0) -> str:
     for i in sorted(range(len(entries)), key=lambda i: not entries[i].failed):
         entry = entries[i]
         own = (
-            f'<div class="pe-leaf pe-dim">{folded_line(entry)}</div>' if isinstance(entry, Folded) else _run(entry.run)
+            f'<div class="pe-leaf pe-dim">{data(folded_line(entry), 400)}</div>'
+            if isinstance(entry, Folded)
+            else _run(entry.run)
         )
         if not room.take(own):
             continue
@@ -191,7 +193,7 @@ def _written(runs: Iterable[Run]) -> str:
         columns = written.columns
         if len(columns) > _COLUMNS:
             columns = [*columns[: _COLUMNS - 1], "time"]
-        rows = [("", [cell(row.get(name)) for name in columns]) for row in written.rows]
+        rows = [("", [cell(row.get(name), short=name == "time") for name in columns]) for row in written.rows]
         caption = f"{data(written.table, 80)} in {data(written.database, 80)}"
         if len(columns) < len(written.columns):
             caption += f", {count(len(written.columns) - len(columns), 'more column')} not shown"
@@ -208,7 +210,7 @@ def _written(runs: Iterable[Run]) -> str:
 def _cache(changes: Sequence[CacheChange], where: str) -> str:
     def rows() -> Iterator[tuple[str, list[Cell]]]:
         for change in islice(changes, _ROWS):
-            before, after = (cell(None if v is None else show_object(v), 400) for v in (change.before, change.after))
+            before, after = (cell("—" if v is None else show_object(v), 400) for v in (change.before, change.after))
             yield "", [cell(change.run), cell(change.namespace, 80), cell(change.key), before, after]
 
     if not changes:
@@ -221,12 +223,16 @@ def _logs(logs: Sequence[LogRow], where: str) -> str:
     def rows() -> Iterator[tuple[str, list[Cell]]]:
         for row in islice(logs, _ROWS):
             tone, symbol = _TONES.get(row.level, ("", ""))
-            level = cell(f"{symbol} {row.level}", 20)
-            yield tone, [level, cell(as_text(row.time_ns)), cell(row.trigger_name, 80), cell(row.text, 500, lines=True)]
+            short = (
+                cell(text, 40, short=True) for text in (f"{symbol} {row.level}", as_text(row.time_ns), row.trigger_name)
+            )
+            yield tone, [*short, cell(row.text, 500, lines=True)]
 
     if not logs:
         return ""
-    levels = ", ".join(count(n, level) for level in ("ERROR", "WARN") if (n := sum(row.level == level for row in logs)))
+    levels = ", ".join(
+        f"{n:,} {level}" for level in ("ERROR", "WARN") if (n := sum(row.level == level for row in logs))
+    )
     body = table(["level", "time", "trigger", "text"], rows(), len(logs), Room(36_000), where)
     return section(
         f"Logs: {count(len(logs), 'row')}{f' ({levels})' if levels else ''}", body, shut=not levels and len(logs) > 12

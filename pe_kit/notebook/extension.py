@@ -30,13 +30,13 @@ def load(shell: InteractiveShell) -> None:
     matchers = shell.Completer.custom_matchers
     matchers[:] = [m for m in matchers if not isinstance(m, Completion)] + [Completion(magics)]
     _register_displays(shell)
-    there = shell.user_ns.get("engine")
-    if there is None:
-        engine = Engine(limits=NOTEBOOK_LIMITS)
-        engine.progress = magics.progress
-        shell.user_ns["engine"] = engine
+    if shell.user_ns.get("engine") is None:
+        shell.user_ns["engine"] = engine = Engine(limits=NOTEBOOK_LIMITS)
         atexit.register(engine.close)
-    elif not isinstance(there, Engine):
+    there = shell.user_ns["engine"]
+    if isinstance(there, Engine):
+        there.progress = magics.progress
+    else:
         said = f"the variable 'engine' is a {type(there).__name__} and stays as it is"
         mend = "my_engine = pe_kit.Engine(), then %pe use my_engine"
         print(Card("warn", "no Engine was made", said, [("make one", mend)]))

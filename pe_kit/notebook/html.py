@@ -29,7 +29,7 @@ class Room:
 
 
 class Cell(NamedTuple):
-    """A table cell: HTML and how it stands (``pe-number``: at the right)."""
+    """A table cell: HTML and how it stands (``pe-number``, ``pe-short``)."""
 
     html: str
     kind: str = ""
@@ -46,9 +46,9 @@ def mark(symbol: str, word: str) -> str:
     return f'<span class="pe-mark"><span aria-hidden="true">{symbol}</span> {escape(word)}</span>'
 
 
-def cell(value: Any, limit: int = 120, *, lines: bool = False) -> Cell:
-    """Make a table cell of a value; numbers stand at the right."""
-    kind = "pe-number" if isinstance(value, int | float) and not isinstance(value, bool) else ""
+def cell(value: Any, limit: int = 120, *, lines: bool = False, short: bool = False) -> Cell:
+    """Make a table cell of a value; numbers stand at the right, ``short`` text is not wrapped."""
+    kind = "pe-number" if isinstance(value, int | float) and not isinstance(value, bool) else "pe-short" * short
     return Cell(data(value, limit, lines=lines), kind)
 
 

@@ -133,14 +133,14 @@ class Magics:
                 and old["state"] == "running"
             )
             if same:
-                return f"trigger {name} unchanged, its next call runs the new code: {said}"
+                return f"{name} unchanged, its next call runs the new code: {said}"
             engine.delete_trigger(name, db, force=True)
         databases = list(engine.databases["database"])
         if db not in databases and not get_close_matches(db, databases):
             engine.create_database(db)
             said += f", database {db} created"
         engine.create_trigger(name, db=db, **definition)
-        return f"trigger {name} {'replaced' if len(there) else 'created'}: {said}"
+        return f"{name} {'replaced' if len(there) else 'created'}: {said}"
 
     def write(self, line: str, cell: str) -> Outcome:
         """Write the cell, which is line protocol; the result is an Outcome.

@@ -38,8 +38,14 @@ class Options(argparse.ArgumentParser):
 
     @property
     def usage_line(self) -> str:
-        """The words in one line, as ``%pe help`` shows them."""
-        return " ".join(self.format_usage().removeprefix("usage: ").split())
+        """The words in one line, those without a name first, as ``%pe help`` shows them."""
+        words = [self.prog]
+        for action in sorted(self._actions, key=lambda action: bool(action.option_strings)):
+            value = "|".join(action.choices) if action.choices is not None else action.metavar
+            many = " ..." if action.nargs == "+" else ""
+            name = " ".join([*action.option_strings[-1:], *([str(value)] if action.nargs != 0 else [])]) + many
+            words.append(name if action.required else f"[{name}]")
+        return " ".join(words)
 
     def read(self, line: str) -> argparse.Namespace:
         """Read a line.
@@ -50,6 +56,7 @@ class Options(argparse.ArgumentParser):
         """
         words = split_line(line)
         if "-h" in words or "--help" in words:
+            self.usage = self.usage_line.replace("%", "%%")
             raise HelpRequested(self.format_help())
         found, extra = self.parse_known_args(words)
         for word in extra:
@@ -61,7 +68,7 @@ class Options(argparse.ArgumentParser):
                 raise UsageError(f"{self.prog} has no option {word}", mend=mend)
         if extra:
             mend = f"It is {self.usage_line}"
-            spec = next((word for word in words if word.startswith("cron:") and extra[0] not in word), None)
+            spec = next((word for word in words if word.startswith("cron:") and " " not in word), None)
             if spec is not None:
                 mend = f'Put the cron expression in quotes: "{spec} {" ".join(extra)}"'
             raise UsageError(f"{self.prog}: {extra[0]!r} is one word too many", mend=mend)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterable, Iterator
+from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,12 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["chart_bundle", "plot", "plot_outcome"]
 
-_BYTES = 110_000
+_BYTES = 150_000
 """What the points of a whole picture may take: with its SVG it stays under 200 kB in a saved notebook."""
 _SERIES = 12
 _PANELS = 4
 _GAP = 3.0
-"""A gap is a step of more than so many times the median step."""
+"""A gap is a step of more than so many times the median of the steps around it."""
 
 _INK = {
     "white": "--jp-layout-color0",
@@ -164,13 +167,13 @@ def _thin(series: _Series, most: int) -> _Series:
 
 
 def _gaps(all_series: Iterable[_Series]) -> pd.DataFrame:
-    """Find the stretches without data; times in milliseconds."""
+    """Find the stretches without data: steps far longer than those around them; times in milliseconds."""
     found: set[tuple[float, float]] = set()
     for series in all_series:
-        steps = np.diff(series.times)
-        if steps.size >= 3:
-            wide = np.flatnonzero(steps > _GAP * max(float(np.median(steps)), 1.0))
-            found.update((series.times[i] / 1e6, series.times[i + 1] / 1e6) for i in wide)
+        steps = pd.Series(np.diff(series.times))
+        usual = steps.rolling(25, center=True, min_periods=min(3, max(len(steps), 1))).median().clip(lower=1)
+        for i in np.flatnonzero(steps > _GAP * usual):
+            found.add((series.times[i] / 1e6, series.times[i + 1] / 1e6))
     return pd.DataFrame(sorted(found)[:50], columns=["from", "to"])
 
 
@@ -198,8 +201,9 @@ def _draw(every: Iterable[_Series]) -> alt.VConcatChart:
     left = [name for name in panels if name not in chosen]
     notes = [f"not drawn: {count(len(left), 'more field')} ({visible(', '.join(left), 100)})"] if left else []
     title = alt.TitleParams(notes[0], anchor="start", fontSize=11, fontWeight="normal") if notes else alt.Undefined
-    chart: alt.VConcatChart = alt.vconcat(*charts, title=title)
-    return chart.resolve_scale(color="independent").configure_view(stroke=None)  # type: ignore[no-any-return]
+    names = ", ".join(dict.fromkeys(visible(series.name, 60) for series in drawn))
+    chart: alt.VConcatChart = alt.vconcat(*charts, title=title, description=f"{names[:300]} over time")
+    return chart.resolve_scale(color="independent", x="shared").configure_view(stroke=None)  # type: ignore[no-any-return]
 
 
 def _label(series: _Series) -> str:
@@ -222,38 +226,43 @@ def _panel(name: str, series: list[_Series], most: int) -> Any:
     scale = alt.Scale(type="utc")
     axis = alt.Axis(labelOverlap=True, labelSeparation=8)
     ends = alt.Scale(domain=["written", "source"], range=[2.5, 1])
-    when = alt.Tooltip("time:T", timeUnit="utcyearmonthdatehoursminutesseconds", title="time (UTC)")
     line = (
         alt.Chart(points)
-        .mark_line(clip=True, point=alt.OverlayMarkDef(size=18) if len(points) <= 200 else False)
+        .mark_line(aria=False, point=alt.OverlayMarkDef(size=18, aria=False) if len(points) <= 200 else False)
         .encode(
             x=alt.X("time:T", title=None, scale=scale, axis=axis),
             y=alt.Y("value:Q", title=visible(name, 60) + rest, scale=alt.Scale(zero=False)),
             color=alt.Color("series:N", title=None, legend=alt.Legend(orient="right", labelLimit=320)),
-            strokeWidth=alt.StrokeWidth("role:N", legend=None, scale=ends),
-            tooltip=[when, alt.Tooltip("value:Q"), alt.Tooltip("series:N")],
+            strokeWidth=alt.StrokeWidth("role:O", legend=None, scale=ends),
         )
     )
-    shade = alt.Chart(gaps).mark_rect(opacity=0.13, color="#808080").encode(x=alt.X("from:T", scale=scale), x2="to:T")
+    shade = (
+        alt.Chart(gaps)
+        .mark_rect(opacity=0.13, color="#808080", aria=False)
+        .encode(x=alt.X("from:T", scale=scale), x2="to:T")
+    )
     return alt.layer(*([shade] if len(gaps) else []), line).properties(width=520, height=180)
 
 
 def chart_bundle(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """Give a chart in the forms that a notebook can show without a network.
 
-    The Vega-Lite form is for JupyterLab, whose built-in renderer speaks version 5 (Altair's own default would fetch
-    version 6 from a CDN); the SVG is for HTML exports and every other place. Its ink follows the page's theme.
+    A chart is inline SVG whose ink follows the page's theme, in JupyterLab and in HTML exports alike. One with
+    parameters (sliders, selections) needs a script: JupyterLab gets it as Vega-Lite 5, which its built-in renderer
+    speaks (Altair's own default would fetch version 6 from a CDN), and exports get the SVG.
     """
     import vl_convert
 
     spec = chart.to_dict()
-    svg = vl_convert.vegalite_to_svg(spec)
-    svg = svg.replace("<svg ", '<svg style="overflow: visible" ', 1)
+    svg: str = vl_convert.vegalite_to_svg(spec)
+    label = escape(str(spec.get("description", "chart")))
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{label}" style="overflow: visible" ', 1)
+    svg = re.sub(r'( id="|url\(#)', rf"\1pe{zlib.crc32(svg.encode()):x}-", svg)  # ids are the whole page's
     for colour, variable in _INK.items():
         for use in ("fill", "stroke"):
             svg = svg.replace(f'{use}="{colour}"', f'{use}="var({variable}, {colour})"')
-    return {
-        "application/vnd.vegalite.v5+json": spec | {"$schema": "https://vega.github.io/schema/vega-lite/v5.json"},
-        "image/svg+xml": svg,
-        "text/plain": f"<{type(chart).__name__}>",
-    }
+    bundle: dict[str, Any] = {"text/plain": f"<{type(chart).__name__}>"}
+    if "params" not in spec:
+        return bundle | {"text/html": f'<div style="overflow: auto">{svg}</div>'}
+    schema = "https://vega.github.io/schema/vega-lite/v5.json"
+    return bundle | {"application/vnd.vegalite.v5+json": spec | {"$schema": schema}, "image/svg+xml": svg}

@@ -83,15 +83,15 @@ def run_line(run: Run) -> str:
 
 
 def folded_line(folded: Folded) -> str:
-    """Say what was folded: how many runs of which trigger went how."""
+    """Say what was folded: how many runs of which triggers went how."""
     run = folded.first.run
-    calls = (
-        f"{count(folded.number, 'call')} with an empty batch"
-        if run.empty and run.ok
-        else f"{count(folded.number, 'more run')} that went the same way"
-    )
-    symbol = "✘" if folded.failed else "✔"
-    return f"{symbol} {visible(run.trigger, 80)}: {calls}, {lasting(folded.seconds / folded.number)} each"
+    names = ", ".join(visible(name, 80) for name in folded.triggers[:6]) + (", ..." if len(folded.triggers) > 6 else "")
+    how = "that went the same way" + (", with what they fired" if folded.first.children else "")
+    calls = count(folded.number, "more run") + f" {how}"
+    if run.empty and run.ok:
+        calls = count(folded.number, "call") + " with an empty batch"
+    took = lasting(folded.seconds / folded.number) + " each" * (folded.number > 1)
+    return f"{'✘' if folded.failed else '✔'} {names}: {calls}, {took}"
 
 
 def response_line(response: Response) -> str:

@@ -32,16 +32,22 @@ class Branch(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """Runs that are counted rather than shown."""
+    """Runs that are counted rather than shown: ``first`` is one of them, ``triggers`` are theirs."""
 
     first: Branch
     number: int
     seconds: float
+    triggers: tuple[str, ...]
 
     @property
     def failed(self) -> bool:
         """True when they failed."""
         return self.first.failed
+
+    def plus(self, run: Run) -> Folded:
+        """Count one more run."""
+        triggers = self.triggers if run.trigger in self.triggers else (*self.triggers, run.trigger)
+        return Folded(self.first, self.number + 1, self.seconds + run.duration, triggers)
 
 
 def causes(runs: Iterable[Run]) -> list[Branch]:
@@ -64,16 +70,22 @@ def fold(branches: Sequence[Branch]) -> list[Branch | Folded]:
     """Keep the first runs of each pattern and count the others; empty batches that went well are only counted."""
     shown: list[Branch | Folded] = []
     seen: dict[int, int] = {}
-    folded: dict[int, Folded] = {}
+    places: dict[int, int] = {}
     for branch in branches:
-        pattern, run = branch.pattern, branch.run
+        run = branch.run
+        quiet = run.empty and run.ok and not branch.children
+        pattern = -1 if quiet else branch.pattern
         seen[pattern] = seen.get(pattern, 0) + 1
-        if (run.empty and run.ok and not branch.children) or seen[pattern] > _SHOWN:
-            before = folded.get(pattern, Folded(branch, 0, 0.0))
-            folded[pattern] = Folded(before.first, before.number + 1, before.seconds + run.duration)
-        else:
+        if not quiet and seen[pattern] <= _SHOWN:
             shown.append(branch)
-    return shown + list(folded.values())
+            continue
+        place = places.setdefault(pattern, len(shown))
+        if place == len(shown):
+            shown.append(Folded(branch, 0, 0.0, ()))
+        folded = shown[place]
+        if isinstance(folded, Folded):
+            shown[place] = folded.plus(run)
+    return shown
 
 
 def ran_on(run: Run) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import reprlib
+from itertools import islice
 from typing import Any
 
 __all__ = ["count", "lasting", "show", "show_object", "visible"]
@@ -47,6 +48,13 @@ class _Short(reprlib.Repr):
         self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = self.maxdeque = 12
         self.maxlevel = 4
 
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """Show the keys in their order, which says more than a sorted one."""
+        if level <= 0:
+            return "{...}" if x else "{}"
+        parts = [f"{self.repr1(k, level - 1)}: {self.repr1(v, level - 1)}" for k, v in islice(x.items(), self.maxdict)]
+        return "{" + ", ".join(parts + ["..."] * (len(x) > self.maxdict)) + "}"
+
     def repr_instance(self, x: Any, level: int) -> str:
         try:
             text = repr(x)
@@ -87,7 +95,9 @@ def count(number: int, noun: str) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """Write a duration with three figures: ``0.42 ms``, ``1.20 s``, ``3 min 20 s``."""
+    """Write a duration with three figures: ``420 µs``, ``4.20 ms``, ``1.20 s``, ``3 min 20 s``."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
     if seconds < 1:
         ms = seconds * 1e3
         return f"{ms:.2f} ms" if ms < 10 else f"{ms:.1f} ms" if ms < 100 else f"{ms:.0f} ms"

@@ -11,6 +11,9 @@ from pe_kit.engine.outcome import Run
 
 __all__ = ["WrittenTable", "written_tables"]
 
+_SIZE = 300_000
+"""Characters of line protocol that are read: more would take long and find no room."""
+
 
 class WrittenTable(NamedTuple):
     """Rows of one table: ``columns`` in order of appearance, ``time`` last; absent values are absent keys."""
@@ -22,11 +25,15 @@ class WrittenTable(NamedTuple):
 
 
 def written_tables(runs: Iterable[Run], most: int) -> list[WrittenTable]:
-    """Read the first ``most`` lines that reached the database."""
+    """Read the first ``most`` lines that reached the database; fewer when they are very long."""
     from pe_kit.lineprotocol.grammar import parse
 
     tables: dict[tuple[str, str], WrittenTable] = {}
+    size = 0
     for entry in islice((entry for run in runs for entry in run.written), most):
+        if tables and size > _SIZE:
+            break
+        size += len(entry.line)
         for line in (item.line for item in parse(entry.line) if item.line is not None):
             row: dict[str, Any] = dict(line.tags)
             row.update((key, value) for key, _, value in line.fields)

@@ -1,0 +1,76 @@
+"""Records made by hand, and a real IPython."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pe_kit.engine.outcome import Event, LogRow, Outcome, Run, Runs, Written
+
+T0 = 1_767_225_600_000_000_000  # 2026-01-01
+
+
+@pytest.fixture
+def event() -> Event:
+    return Event(1, "write", T0, "weather", {"db": "weather"})
+
+
+@pytest.fixture
+def make_run(event: Event) -> Callable[..., Run]:
+    def make(number: int, trigger: str = "alerts", **given: Any) -> Run:
+        logs = [LogRow(T0, "weather", trigger, *row) for row in given.pop("logs", ())]
+        lines = [Written("weather", line, T0, False) for line in given.pop("lines", ())]
+        given = {"kind": "wal", "tables": (("temps", 3),), "duration": 0.00042} | given
+        return Run(
+            id=number,
+            trigger=trigger,
+            database="weather",
+            plugin=f"{trigger}.py",
+            event=event,
+            started_ns=T0,
+            ended_ns=T0,
+            log_rows=tuple(logs),
+            written=tuple(lines),
+            **given,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_outcome(event: Event) -> Callable[..., Outcome]:
+    def make(*runs: Run, **given: Any) -> Outcome:
+        error = next((run.error for run in runs if run.error is not None), None)
+        refused = sum(len(run.rejected) for run in runs)
+        given = {"started_ns": T0, "ended_ns": T0, "first_error": error, "rejections": refused, "event": event} | given
+        return Outcome(runs=Runs(runs), **given)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ipython() -> Iterator[Any]:
+    """One IPython for all tests: it is a singleton by nature."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    InteractiveShell.clear_instance()
+    yield InteractiveShell.instance(config=config)
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def shell(ipython: Any) -> Iterator[Any]:
+    """IPython with the extension loaded and a fresh Engine that starts in 2026."""
+    from pe_kit import Engine
+    from pe_kit.notebook.extension import load
+
+    ipython.user_ns["engine"] = Engine(start="2026-01-01")
+    load(ipython)
+    yield ipython
+    ipython.user_ns.pop("engine").close()
+    ipython.reset(new_session=True)
