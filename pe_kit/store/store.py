@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from pe_kit.errors import LineProtocolError, QueryError, ServerError, UsageError, near_match
 from pe_kit.lineprotocol.timestamps import as_precision
-from pe_kit.store import system
 from pe_kit.store.catalog import Catalog, CatalogState, Limits, Transaction
 from pe_kit.store.database import Database, DatabaseState
 from pe_kit.store.frames import Frame, as_payload
@@ -19,6 +18,7 @@ from pe_kit.store.ingest import Admitted, admit_frame, admit_text
 from pe_kit.store.names import check_database_name, check_http_database_name
 from pe_kit.store.querylog import QueryLog
 from pe_kit.store.rows import GEN1_NS
+from pe_kit.store.sources import own_sources
 from pe_kit.store.table import Table
 from pe_kit.store.wal import FlushedBatch, WalBuffer
 from pe_kit.types import Now
@@ -57,6 +57,10 @@ class Store:
     Args:
         now: the engine's time.
         max_databases, max_tables, max_columns: the server's limits.
+
+    Attributes:
+        catalog: what exists.
+        system_sources: name of a system table -> what makes it for a database; an engine puts its own in.
     """
 
     def __init__(self, now: Now, max_databases: int = 5, max_tables: int = 2000, max_columns: int = 500) -> None:
@@ -66,7 +70,7 @@ class Store:
         self._databases: dict[str, Database] = {}
         self._buffer = WalBuffer()
         self._queries = QueryLog(now)
-        self.system_sources: dict[str, Callable[[str], pa.Table]] = self._own_system_tables(now())
+        self.system_sources = own_sources(self.catalog, self._database, self._queries, now())
 
     # -- what exists ------------------------------------------------------------------------------------------
 
@@ -389,41 +393,6 @@ class Store:
             found = Database(name, self.catalog, self._now, self._lock, self.system_sources)
             self._databases[name] = found
         return found
-
-    def _own_system_tables(self, started_ns: int) -> dict[str, Callable[[str], pa.Table]]:
-        """The system tables that are the store's, and empty ones for what an engine adds."""
-        catalog = self.catalog
-
-        def counts() -> dict[tuple[str, str], tuple[int, int]]:
-            found: dict[tuple[str, str], tuple[int, int]] = {}
-            for name, database in self._databases.items():
-                for table in self.table_names(name):
-                    found[name, table] = (
-                        sum(d.table == table for d in database.last.definitions()),
-                        sum(d.table == table for d in database.distinct.definitions()),
-                    )
-            return found
-
-        return {
-            "databases": lambda _: system.databases_table(catalog),
-            "distinct_caches": lambda db: system.distinct_caches_table(
-                catalog.database(db), self._database(db).distinct.definitions()
-            ),
-            "generation_durations": lambda _: system.generation_durations_table(),
-            "influxdb_schema": lambda db: system.influxdb_schema_table(catalog.database(db)),
-            "last_caches": lambda db: system.last_caches_table(
-                catalog.database(db), self._database(db).last.definitions()
-            ),
-            "nodes": lambda _: system.nodes_table(started_ns),
-            "parquet_files": lambda _: system.parquet_files_table(),
-            "plugin_files": lambda _: system.plugin_files_table(()),
-            "processing_engine_logs": lambda _: system.logs_table(()),
-            "processing_engine_trigger_arguments": lambda _: system.trigger_arguments_table(()),
-            "processing_engine_triggers": lambda _: system.triggers_table(()),
-            "queries": lambda _: system.queries_table(self._queries.entries()),
-            "tables": lambda _: system.tables_table(catalog, counts()),
-            "tokens": lambda _: system.tokens_table(),
-        }
 
 
 def _ns_array(values: Sequence[int | None], dtype: str) -> np.ndarray[Any, Any]:

@@ -7,7 +7,8 @@ none as cheaply as can be, and then neither sorted nor copied.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,8 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _NULL = 0x5851F42D4C957F2D
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
     """A piece of a table.
 
     Attributes:
@@ -34,6 +36,7 @@ class Chunk(NamedTuple):
         sorted: the times never fall. rising: each time is greater than the one before.
         start: the place of the first row in the order of writing, where the others follow it.
         numbers: the places of the rows, where they interleave with those of other chunks.
+        words: hashes of the words of its tags, filled when they are needed.
     """
 
     batch: pa.RecordBatch
@@ -43,6 +46,7 @@ class Chunk(NamedTuple):
     rising: bool
     start: int = 0
     numbers: Ints | None = None
+    words: dict[str, Hashes] = field(default_factory=dict)
 
     @classmethod
     def of(cls, batch: pa.RecordBatch, start: int = 0, numbers: Ints | None = None) -> Chunk:
@@ -107,8 +111,19 @@ def _clusters(old: Sequence[Chunk], new: Sequence[Chunk]) -> list[tuple[list[Chu
 def _resolve(old: list[Chunk], new: list[Chunk], key: Sequence[str]) -> list[Chunk]:
     """Find equal rows by the hashes of their tags and time, and merge them."""
     chunks = [*old, *new]
-    times = np.unique(np.concatenate([c.times for c in new]))
-    picks = [*(_rows_near(c, times) for c in old), *(np.arange(len(c)) for c in new)]
+    lows = np.array([c.low for c in chunks], np.int64)
+    highs = np.array([c.high for c in chunks], np.int64)
+    picks = []
+    for at, chunk in enumerate(chunks):
+        if at >= len(old) and not _ascends(chunk, key):
+            picks.append(np.arange(len(chunk)))
+        else:  # its rows differ among themselves: only those may have equals whose times other chunks have too
+            others = (lows <= chunk.high) & (highs >= chunk.low) & (np.arange(len(chunks)) != at)
+            others[: len(old)] &= at >= len(old)
+            picks.append(_rows_within(chunk, lows[others], highs[others]))
+    if old:
+        times = np.unique(np.concatenate([c.times[rows] for c, rows in zip(new, picks[len(old) :], strict=True)]))
+        picks[: len(old)] = [_rows_near(c, rows, times) for c, rows in zip(old, picks, strict=False)]
     hashes = [_hashes(c, key, rows) for c, rows in zip(chunks, picks, strict=True)]
     together = np.sort(np.concatenate(hashes))
     suspects = np.unique(together[1:][together[1:] == together[:-1]])
@@ -118,8 +133,7 @@ def _resolve(old: list[Chunk], new: list[Chunk], key: Sequence[str]) -> list[Chu
     parts: list[pa.Table] = []
     places: list[Ints] = []
     for at, (chunk, rows, hashed) in enumerate(zip(chunks, picks, hashes, strict=True)):
-        found = np.minimum(np.searchsorted(suspects, hashed), len(suspects) - 1)
-        hit = rows[suspects[found] == hashed]
+        hit = rows[_those_in(hashed, suspects)]
         if at < len(old):
             places.append(np.full(len(hit), -1))
         else:
@@ -130,19 +144,47 @@ def _resolve(old: list[Chunk], new: list[Chunk], key: Sequence[str]) -> list[Chu
     return [*rest, *(Chunk.of(merged.slice(at, CHUNK_ROWS)) for at in range(0, merged.num_rows, CHUNK_ROWS))]
 
 
-def _rows_near(chunk: Chunk, times: Ints) -> Ints:
-    """Give the rows of a chunk that may have one of some times (sorted, unique)."""
-    times = times[np.searchsorted(times, chunk.low) : np.searchsorted(times, chunk.high, "right")]
-    if len(times) > len(chunk) // 8:
+def _ascends(chunk: Chunk, key: Sequence[str]) -> bool:
+    """Say whether each row follows the one before by time, then by the codes of its tags: then no two are equal."""
+    if chunk.rising or not chunk.sorted:
+        return chunk.rising
+    codes, size = np.zeros(len(chunk), np.int64), 1
+    for tag in key:
+        if tag in chunk.batch.schema.names:
+            column = chunk.batch.column(tag)
+            size *= len(column.dictionary) + 1
+            if size >= 2**63:
+                return False
+            codes = codes * (len(column.dictionary) + 1) + column.indices.fill_null(-1).to_numpy() + 1
+    return bool(((chunk.times[1:] > chunk.times[:-1]) | (codes[1:] > codes[:-1])).all())
+
+
+def _rows_within(chunk: Chunk, lows: Ints, highs: Ints) -> Ints:
+    """Give the rows of a chunk whose times lie within one of some spans."""
+    if ((lows <= chunk.low) & (highs >= chunk.high)).any():
         return np.arange(len(chunk))
-    if not len(times):
+    if not len(lows):
         return np.empty(0, np.int64)
     if chunk.sorted:
-        first, end = np.searchsorted(chunk.times, times), np.searchsorted(chunk.times, times, "right")
+        starts, ends = chunk.times.searchsorted(lows), chunk.times.searchsorted(highs, "right")
+        return np.unique(np.concatenate([np.arange(i, j) for i, j in zip(starts, ends, strict=True)]))
+    inside = np.zeros(len(chunk), bool)
+    for low, high in zip(lows, highs, strict=True):
+        inside |= (chunk.times >= low) & (chunk.times <= high)
+    return np.flatnonzero(inside)
+
+
+def _rows_near(chunk: Chunk, rows: Ints, times: Ints) -> Ints:
+    """Give those of some rows, ascending, that may have one of some times (sorted, unique)."""
+    times = times[times.searchsorted(chunk.low) : times.searchsorted(chunk.high, "right")]
+    if len(times) > len(rows) // 8:
+        return rows
+    own = chunk.times if len(rows) == len(chunk) else chunk.times[rows]
+    if chunk.sorted and len(times):
+        first, end = own.searchsorted(times), own.searchsorted(times, "right")
         counts = end - first
-        return np.repeat(end - np.cumsum(counts), counts) + np.arange(counts.sum())
-    found = np.minimum(np.searchsorted(times, chunk.times), len(times) - 1)
-    return np.flatnonzero(times[found] == chunk.times)
+        return rows[np.repeat(end - np.cumsum(counts), counts) + np.arange(counts.sum())]
+    return rows[np.isin(own, times)]
 
 
 def _hashes(chunk: Chunk, key: Sequence[str], rows: Ints) -> Hashes:
@@ -158,14 +200,33 @@ def _hashes(chunk: Chunk, key: Sequence[str], rows: Ints) -> Hashes:
             column = chunk.batch.column(tag)
             codes = column.indices.fill_null(-1).to_numpy()
             codes = codes if whole else codes[rows]
-            words = column.dictionary
-            if len(words) > 2 * len(codes):
+            if tag not in chunk.words and len(column.dictionary) > 2 * len(codes):
                 used, codes = np.unique(codes, return_inverse=True)
-                words = words.take(pa.array(used, mask=used < 0))
-            values = [_NULL if word is None else hash(word) for word in (*words.to_pylist(), None)]
-            hashed += np.array(values, np.int64).view(np.uint64)[codes]
+                words = _word_hashes(column.dictionary.take(pa.array(used, mask=used < 0)))
+            else:
+                if tag not in chunk.words:
+                    chunk.words[tag] = _word_hashes(column.dictionary)
+                words = chunk.words[tag]
+            hashed += words[codes]
         hashed *= _ODD
     return hashed
+
+
+def _those_in(hashes: Hashes, suspects: Hashes) -> Ints:
+    """Find the hashes that are among some (sorted); most are not, which a look at their highest bits tells."""
+    bits = min((16 * len(suspects)).bit_length(), 24)
+    shift = np.uint64(64 - bits)
+    marked = np.zeros(1 << bits, bool)
+    marked[suspects >> shift] = True
+    maybe = np.flatnonzero(marked[hashes >> shift])
+    found = np.minimum(suspects.searchsorted(hashes[maybe]), len(suspects) - 1)
+    return maybe[suspects[found] == hashes[maybe]]
+
+
+def _word_hashes(words: pa.Array) -> Hashes:
+    """Hash some words; the last hash, which a code of -1 picks, is that of null."""
+    hashes = [_NULL if word is None else hash(word) for word in (*words.to_pylist(), None)]
+    return np.array(hashes, np.int64).view(np.uint64)
 
 
 def _merge(rows: pa.Table, places: Ints, key: Sequence[str]) -> pa.RecordBatch:
