@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.duration import format_duration
@@ -11,6 +12,7 @@ from pe_kit.engine.cache import CacheHandle
 from pe_kit.engine.invoke import Invocation, error_text
 from pe_kit.engine.localapi import QueryError
 from pe_kit.engine.outcome import BatchSource, CacheChange, LogRow, QueryRecord, Rejected, Response, Run, Written
+from pe_kit.engine.strike import on_query, on_write
 from pe_kit.errors import InvalidNameError, ServerError
 from pe_kit.errors import QueryError as StoreQueryError
 from pe_kit.lineprotocol.grammar import split_lines
@@ -27,9 +29,20 @@ _COPIED = (list, dict, set, tuple, bytearray)
 _COPY_LIMIT = 256
 
 
-def plugin_query(store: Store, sql: str, args: dict[str, str] | None, database: str) -> list[dict[str, Any]]:
-    """Run a plugin's query: the server's rows, types and error texts (``influxdb3_py_api/src/query.rs``)."""
+def plugin_query(
+    store: Store,
+    sql: str,
+    args: dict[str, str] | None,
+    database: str,
+    before: Callable[[], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Run a plugin's query: the server's rows, types and error texts (``influxdb3_py_api/src/query.rs``).
+
+    ``before`` may fail the query in the store's way.
+    """
     try:
+        if before is not None:
+            before()
         table = store.query_arrow(sql, database, args, http_name=False)
     except InvalidNameError as error:
         raise QueryError(f"invalid database name provided: {error.message}") from None
@@ -76,12 +89,18 @@ class Call:
         self.runtime.logbook.append(row)
         self.log_rows.append(row)
 
+    def pass_time(self, ns: int) -> None:
+        """Let virtual time pass while the plugin runs; what becomes due meanwhile fires after the run."""
+        self.slept_ns += ns
+        self.runtime.clock.move_to(self.runtime.clock.now_ns + ns)
+
     def query(self, sql: str, args: dict[str, str] | None, database: str | None) -> list[dict[str, Any]]:
         """Run SQL for the plugin."""
         target = self.database if database is None else database
         started = time.perf_counter()
         try:
-            rows = plugin_query(self.runtime.store, sql, args, target)
+            before = (lambda: on_query(self.runtime, self, sql)) if self.runtime.faults else None
+            rows = plugin_query(self.runtime.store, sql, args, target, before)
         except Exception as error:
             self.queries.append(QueryRecord(target, sql, args, 0, time.perf_counter() - started, error_text(error)))
             raise
@@ -105,6 +124,8 @@ class Call:
 
     def _write(self, database: str, texts: list[str], sync: bool) -> None:
         runtime = self.runtime
+        if runtime.faults:
+            on_write(runtime, self, database, sync)
         runtime.write("\n".join(texts), database, precision="nanosecond", http_name=False, cause=self)
         now = runtime.clock.now_ns
         self.written.extend(Written(database, line, now, sync) for text in texts for line in single_lines(text))

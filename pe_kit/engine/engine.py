@@ -22,6 +22,7 @@ from pe_kit.duration import as_duration_ns
 from pe_kit.engine import dryrun
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.difference import Difference, diff_states
+from pe_kit.engine.faults import Faults
 from pe_kit.engine.frames import cache_frame, log_frame
 from pe_kit.engine.history import Checkpoint, History, Replay, View, plugin_files, plugin_sources
 from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
@@ -31,6 +32,7 @@ from pe_kit.engine.request import as_request, method_allowed, not_found, not_rou
 from pe_kit.engine.runtime import KEPT_RUNS, Runtime
 from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.sources import add_system_sources
+from pe_kit.engine.sweep import sweep_faults
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger, deleted_while_running
 from pe_kit.engine.upcoming import upcoming
@@ -121,9 +123,9 @@ class Engine:
         interval = as_duration_ns(wal_flush_interval)
         if interval <= 0:
             raise UsageError("wal_flush_interval must be longer than nothing", mend="The server's default is '1s'.")
-        self._runtime = Runtime(self._clock, self.store, folder, self.limits, interval)
-        self._registry = Registry(folder, self._clock) if folder is not None else None
         self._random = random.Random(seed)
+        self._runtime = Runtime(self._clock, self.store, folder, self.limits, interval, self._random)
+        self._registry = Registry(folder, self._clock) if folder is not None else None
         self._history = History(self)
         self._plugin_names: set[str] = set()
         add_system_sources(self.store, self._runtime)
@@ -796,6 +798,7 @@ class Engine:
             calls=runtime.calls,
             random_state=self._random.getstate(),
             files={} if runtime.folder is None else plugin_files(runtime.folder.path, names),
+            faults=runtime.faults.copy(),
         )
 
     def _twin(self, checkpoint: Checkpoint, sources: Mapping[str, str]) -> Engine:
@@ -827,6 +830,52 @@ class Engine:
     @progress.setter
     def progress(self, callback: Callable[[int, int, int, int], None] | None) -> None:
         self._runtime.progress = callback
+
+    # -- faults -----------------------------------------------------------------------------------------------------
+
+    def inject(self, site: str, fault: str, *, when: Mapping[str, Any] | None = None, times: int | None = 1) -> None:
+        """Let something go wrong on purpose; the run that it strikes says so.
+
+        Args:
+            site: ``query``, ``write_sync``, ``write_back``, ``cache``, ``batch``, ``call`` or ``http``.
+            fault: what goes wrong there, see ``pe_kit.engine.faults.FAULTS``; some take a duration: ``slow:30s``.
+            when: conditions: ``trigger``, ``nth`` (pass of the site), ``match`` (part of the SQL, key, database or
+                URL), ``chance`` (drawn from the engine's seed).
+            times: how often it strikes; None: every time.
+
+        Raises:
+            UsageError: an unknown site, fault or condition.
+        """
+        when = None if when is None else dict(when)
+        Faults().add(site, fault, when, times)  # refused before it becomes an event
+        with self._event("inject", None, site=site, fault=fault, when=when, times=times):
+            self._runtime.faults.add(site, fault, when, times)
+            self._runtime.set_faults(self._runtime.faults)
+
+    @property
+    def faults(self) -> pd.DataFrame:
+        """The injected faults: id, site, fault, when, times, seen (passes), struck."""
+        return self._runtime.faults.frame()
+
+    def clear_faults(self) -> None:
+        """Take all injected faults back."""
+        with self._event("clear_faults"):
+            self._runtime.set_faults(Faults())
+
+    def sweep_faults(
+        self, scenario: Callable[[Engine], Any], *, progress: Callable[[int, int], None] | None = None
+    ) -> pd.DataFrame:
+        """Run a scenario once for every site it passes and every fault that site can have.
+
+        Args:
+            scenario: a function of one Engine, called with a copy of this one each time.
+            progress: called with (runs done, runs to do).
+
+        Returns:
+            One row a run: site, nth, trigger, detail, fault, verdict (survived, lost data, wrote twice, raised,
+            disabled itself), difference (the first one from the clean run).
+        """
+        return sweep_faults(self, scenario, progress)
 
     def restart(self, *, keep_cache: bool | None = None) -> None:
         """Do what a server restart does.

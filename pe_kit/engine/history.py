@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pe_kit.engine.cache import CacheStore
     from pe_kit.engine.difference import Difference
     from pe_kit.engine.engine import Engine
+    from pe_kit.engine.faults import Faults
     from pe_kit.engine.outcome import Runs
 
 __all__ = ["Checkpoint", "History", "Replay", "View"]
@@ -52,6 +53,7 @@ class Checkpoint:
     calls: int
     random_state: Any
     files: Mapping[str, bytes]
+    faults: Faults
     extra: Any = None
 
 

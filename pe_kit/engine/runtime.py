@@ -8,17 +8,21 @@ the order in which their triggers were made.
 
 from __future__ import annotations
 
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import Clock
 from pe_kit.engine.cache import CacheStore
 from pe_kit.engine.call import Call
 from pe_kit.engine.collect import Collector
+from pe_kit.engine.faults import Faults
+from pe_kit.engine.httpfaults import HttpSite
 from pe_kit.engine.invoke import Invocation, error_text, invoke
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.localapi import PyPluginCallApi
@@ -26,6 +30,7 @@ from pe_kit.engine.outcome import BatchSource, LogRow, Response, Run
 from pe_kit.engine.queue import EventQueue
 from pe_kit.engine.response import error_response, to_response
 from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop
+from pe_kit.engine.strike import before_call, on_cache, with_batch_faults
 from pe_kit.engine.trigger_table import Trigger, TriggerTable
 from pe_kit.engine.work import Work
 
@@ -51,7 +56,13 @@ class Runtime:
     """State and loop of one engine; :class:`pe_kit.Engine` is its face."""
 
     def __init__(
-        self, clock: Clock, store: Store, folder: PluginFolder | None, limits: Limits, flush_interval_ns: int
+        self,
+        clock: Clock,
+        store: Store,
+        folder: PluginFolder | None,
+        limits: Limits,
+        flush_interval_ns: int,
+        rng: random.Random,
     ) -> None:
         self.clock = clock
         self.store = store
@@ -66,6 +77,8 @@ class Runtime:
         self.calls = 0
         self.collector: Collector | None = None
         self.progress: Progress | None = None
+        self.faults = Faults()
+        self.random = rng
         self.around: Callable[[Call, Callable[[], Any]], Any] | None = None
         self._batches: deque[BatchSource] = deque(maxlen=KEPT_BATCHES)
         self._ready: deque[Work] = deque()
@@ -109,9 +122,10 @@ class Runtime:
                 self.collector.stop(cascade_stop(calls, batch, triggers, self.limits.cascade_depth))
                 continue
             for trigger in list(triggers):
-                self.enqueue(
-                    Work(trigger, self.collector.event, self.clock.now_ns, batch=batch, causes=calls, depth=depth)
-                )
+                event, now = self.collector.event, self.clock.now_ns
+                work = Work(trigger, event, now, batch=batch, causes=calls, depth=depth)
+                for item in with_batch_faults(self, work) if self.faults else (work,):
+                    self.enqueue(item)
 
     # -- work ----------------------------------------------------------------------------------------------------
 
@@ -164,6 +178,9 @@ class Runtime:
         if work.batch is not None and spec.kind == "table" and not self.store.has_table(trigger.database, spec.value):
             self._missing_table(trigger)
             return None
+        if self.faults and not before_call(self, work):
+            self._drop(work, f"trigger {trigger.name!r} was disabled before its call")
+            return None
         self.calls += 1
         trigger.stats.waited_ns += self.clock.now_ns - work.due_ns
         call = Call(self, work, self.calls)
@@ -208,11 +225,13 @@ class Runtime:
             given = (api, _EPOCH + timedelta(seconds=work.call_time_ns // 1_000_000_000), arguments)
 
         def guarded(body: Callable[[], Any]) -> Any:
+            HttpSite.current = call if self.faults else None
             self.in_plugin = True
             try:
                 return body() if self.around is None else self.around(call, body)
             finally:
                 self.in_plugin = False
+                HttpSite.current = None
 
         answer = to_response if trigger.kind == "request" else None
         return invoke(code, trigger.spec.function, given, guarded, answer)
@@ -423,20 +442,37 @@ class Runtime:
         self.logbook.extend(checkpoint.logbook)
         self.calls = checkpoint.calls
         self.runs.extend(runs)
+        self.set_faults(checkpoint.faults.copy())
         self.triggers.take((t.copy() for t in checkpoint.triggers), checkpoint.routes)
 
     def restart(self, keep_cache: bool) -> None:
         """Start every task anew, with nothing that lived in memory only."""
         self.abandon()
+        self.lose_memory(keep_cache)
+        for trigger in self.triggers:
+            if not trigger.disabled:
+                self.triggers.start(trigger, self.clock.now_ns)
+
+    def lose_memory(self, keep_cache: bool = False) -> None:
+        """Forget what lives in memory only: log, caches, imported plugin packages."""
         self.logbook.clear()
         self.store.clear_caches()
         if self.folder is not None:
             self.folder.forget_modules()
         if not keep_cache:
             self.cache.clear()
-        for trigger in self.triggers:
-            if not trigger.disabled:
-                self.triggers.start(trigger, self.clock.now_ns)
+
+    @property
+    def current_call(self) -> Call | None:
+        """The call under way, None outside plugin code."""
+        return self._executing[-1] if self._executing else None
+
+    def set_faults(self, faults: Faults) -> None:
+        """Work under these rules from now on."""
+        self.faults = faults
+        self.cache.on_access = partial(on_cache, self) if faults else None
+        if faults:
+            HttpSite.patch()
 
     def abandon(self) -> None:
         """Forget work in progress, after an interrupt."""

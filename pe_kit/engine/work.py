@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.engine.strike import reversed_batches
 from pe_kit.types import TableBatch
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Work:
         batch: the flush of a WAL event. call_time_ns: the scheduled time. request: path, method, params, headers, body.
         causes: the calls whose writes are in the batch, unless the user wrote into it too.
         code: the code of the first attempt: the server reads a WAL plugin once a batch, however often it retries.
+        reverse: a fault reverses the order of tables and rows.
     """
 
     trigger: Trigger
@@ -39,6 +41,7 @@ class Work:
     depth: int = 0
     attempt: int = 1
     code: Snapshot | None = None
+    reverse: bool = False
 
     def sizes(self) -> tuple[tuple[str, int], ...]:
         """Table names and row counts of what :meth:`table_batches` gives; empty for other kinds of work."""
@@ -51,4 +54,5 @@ class Work:
         """Fresh table batches for a WAL call: all tables, or only the one of a ``table:`` trigger."""
         assert self.batch is not None
         spec = self.trigger.spec
-        return self.batch.table_batches(spec.value if spec.kind == "table" else None)
+        batches = self.batch.table_batches(spec.value if spec.kind == "table" else None)
+        return reversed_batches(batches) if self.reverse else batches
