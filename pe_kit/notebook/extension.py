@@ -6,6 +6,7 @@ import atexit
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.engine import Engine
+from pe_kit.engine.interrupt import AdvanceInterrupted
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Outcome, Response, Run, Runs
 from pe_kit.errors import PeKitError
@@ -13,6 +14,7 @@ from pe_kit.notebook import display
 from pe_kit.notebook.card import Card
 from pe_kit.notebook.completion import Completion
 from pe_kit.notebook.magics import Magics
+from pe_kit.notebook.text import error_lines
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -30,6 +32,7 @@ def load(shell: InteractiveShell) -> None:
     matchers = shell.Completer.custom_matchers
     matchers[:] = [m for m in matchers if not isinstance(m, Completion)] + [Completion(magics)]
     _register_displays(shell)
+    shell.set_custom_exc((AdvanceInterrupted,), _show_interrupt)
     if shell.user_ns.get("engine") is None:
         shell.user_ns["engine"] = engine = Engine(limits=NOTEBOOK_LIMITS)
         atexit.register(engine.close)
@@ -53,6 +56,14 @@ def _register_displays(shell: InteractiveShell) -> None:
         shell.display_formatter.mimebundle_formatter.for_type_by_name(
             f"altair.vegalite.{version}.api", "TopLevelMixin", _chart
         )
+
+
+def _show_interrupt(shell: InteractiveShell, kind: type[BaseException], error: Any, trace: Any, **_: Any) -> None:
+    """Show what an interrupted advance has done, instead of the engine's frames."""
+    from IPython.display import display as show
+
+    show(error.outcome)
+    shell._showtraceback(kind, error, error_lines(error))
 
 
 def _chart(chart: Any) -> Any:

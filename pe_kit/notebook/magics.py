@@ -9,7 +9,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.engine import Engine
-from pe_kit.engine.interrupt import AdvanceInterrupted
 from pe_kit.engine.outcome import Outcome
 from pe_kit.engine.trigger import parse_arguments, parse_spec
 from pe_kit.errors import NotFoundError, PeKitError, UsageError, near_match
@@ -246,13 +245,9 @@ def _spoken(work: Callable[..., Any]) -> Callable[..., Any]:
         except HelpRequested as text:
             print(text)
             return None
-        except (PeKitError, AdvanceInterrupted) as error:
-            if isinstance(error, AdvanceInterrupted):
-                from IPython.display import display
-
-                display(error.outcome)
+        except PeKitError as error:
             lines = error_lines(error)
-            error._render_traceback_ = lambda: lines  # type: ignore[union-attr]
+            error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
             raise
 
     if work.__name__ == "query":  # SQL has its own $ and {}

@@ -224,7 +224,7 @@ def _panel(name: str, series: list[_Series], most: int) -> Any:
     gaps = _gaps([s for s in drawn if s.role == "source"] or drawn)
     rest = f" ({len(series) - len(drawn)} more series not drawn)" if len(series) > len(drawn) else ""
     scale = alt.Scale(type="utc")
-    axis = alt.Axis(labelOverlap=True, labelSeparation=8)
+    axis = alt.Axis(tickCount=6, labelOverlap="greedy", labelSeparation=8)
     ends = alt.Scale(domain=["written", "source"], range=[2.5, 1])
     line = (
         alt.Chart(points)

@@ -1,4 +1,4 @@
-"""Progress of long advances: nothing in the first half second, then one line that is replaced and ends as a summary."""
+"""Progress of long advances: nothing for half a second, then one line that is replaced and ends as a duration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import as_text
-from pe_kit.duration import format_duration
 from pe_kit.notebook.visible import count, lasting
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ _EVERY = 0.25
 class Progress:
     """The callback that an Engine calls during a long advance; see ``Engine.progress``.
 
-    In a notebook it shows a bar; in a terminal, a line on stderr. The last thing shown says how far the advance got,
+    In a notebook it shows a bar; in a terminal, a line on stderr. The last thing shown says how long the advance took,
     interrupted or not.
     """
 
@@ -32,7 +31,6 @@ class Progress:
         self._handle: Any = None
         self._advance: tuple[int, int] | None = None
         self._began = self._shown = 0.0
-        self._last = (0, 0)
         shell.events.register("post_run_cell", self.finish)
 
     def __call__(self, start: int, now: int, target: int, runs: int) -> None:
@@ -41,18 +39,15 @@ class Progress:
         if self._advance != (start, target):
             self.finish()
             self._advance, self._began = (start, target), moment
-        self._last = (now, runs)
         if moment - self._began >= _PATIENCE and moment - self._shown >= _EVERY:
             self._shown = moment
             share = (now - start) / max(target - start, 1)
             self._show(f"{share:4.0%} · {as_text(now // 10**9 * 10**9)} · {count(runs, 'run')}", share)
 
     def finish(self, _result: object = None) -> None:
-        """Replace the bar by one line that says how it ended."""
+        """Replace the bar by one line that says how long it took."""
         if self._handle is not None and self._advance is not None:
-            (now, runs), took = self._last, time.perf_counter() - self._began
-            moved = format_duration((now - self._advance[0]) // 10**9 * 10**9)
-            self._show(f"advanced about {moved} in {lasting(took)}: {count(runs, 'run')}", None)
+            self._show(f"advanced for {lasting(time.perf_counter() - self._began)}", None)
         self._handle = self._advance = None
 
     def _show(self, text: str, share: float | None) -> None:

@@ -22,7 +22,7 @@ def make_run(event: Event) -> Callable[..., Run]:
     def make(number: int, trigger: str = "alerts", **given: Any) -> Run:
         logs = [LogRow(T0, "weather", trigger, *row) for row in given.pop("logs", ())]
         lines = [Written("weather", line, T0, False) for line in given.pop("lines", ())]
-        given = {"kind": "wal", "tables": (("temps", 3),), "duration": 0.00042} | given
+        filled: dict[str, Any] = {"kind": "wal", "tables": (("temps", 3),), "duration": 0.00042} | given
         return Run(
             id=number,
             trigger=trigger,
@@ -33,7 +33,7 @@ def make_run(event: Event) -> Callable[..., Run]:
             ended_ns=T0,
             log_rows=tuple(logs),
             written=tuple(lines),
-            **given,
+            **filled,
         )
 
     return make
@@ -44,8 +44,8 @@ def make_outcome(event: Event) -> Callable[..., Outcome]:
     def make(*runs: Run, **given: Any) -> Outcome:
         error = next((run.error for run in runs if run.error is not None), None)
         refused = sum(len(run.rejected) for run in runs)
-        given = {"started_ns": T0, "ended_ns": T0, "first_error": error, "rejections": refused, "event": event} | given
-        return Outcome(runs=Runs(runs), **given)
+        filled: dict[str, Any] = {"started_ns": T0, "ended_ns": T0, "first_error": error, "rejections": refused}
+        return Outcome(runs=Runs(runs), **(filled | {"event": event} | given))
 
     return make
 
