@@ -63,6 +63,9 @@ class _Tee(io.TextIOBase):
     def flush(self) -> None:
         self._to.flush()
 
+    def close(self) -> None:
+        pass  # called when it is collected: it would flush, which in a notebook's kernel takes longer than the call
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._to, name)
 
