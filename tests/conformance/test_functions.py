@@ -33,7 +33,7 @@ def test_to_timestamp_takes_nanoseconds(engine: Engine):
 
 
 def test_gap_filling(cpu: Engine):
-    assert gaps(cpu, "count(v), avg(v), locf(avg(v)) AS l, interpolate(avg(v)) AS i") == [
+    assert gaps(cpu, "count(v), avg(v), locf(max(v)) AS l, interpolate(min(v)) AS i") == [
         ["a", 1, 10.0, 10.0, 10.0],
         ["a", 0, None, 10.0, 20.0],
         ["a", 0, None, 10.0, 30.0],
