@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 from typing import Any
+
+import pytest
 
 from pe_kit import Engine
 from pe_kit.notebook.completion import Completion
@@ -69,6 +72,19 @@ def test_outputs_survive_saving_and_export(shell: Any) -> None:
     for part in ("var(--jp-error-color1, #d32f2f)", "<details", "temps (1 row)", "<bdi>&lt;b&gt;</bdi>"):
         assert part in data["text/html"]
         assert part in html
+
+
+def test_a_call_does_not_flush_the_notebooks_stream(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a kernel a flush waits for another thread: six times as long as the call itself."""
+    flushes: list[int] = []
+    monkeypatch.setattr(sys.stdout, "flush", lambda: flushes.append(1))
+    engine = shell.user_ns["engine"]
+    engine.create_database("weather")
+    engine.write_plugin("p.py", PLUGIN)
+    engine.create_trigger("p", db="weather", path="p.py", spec="all_tables")
+    engine.write("temps v=1", "weather")
+    gc.collect()
+    assert flushes == []
 
 
 def test_loading_imports_nothing_that_is_only_drawn_with() -> None:

@@ -194,6 +194,7 @@ def test_write_can_wait_for_the_flush_or_only_load(shell: Any, engine: Engine, a
     assert len(cell(shell, "write", "weather --no-sync", "temps v=1").runs) == 0
     assert len(engine.flush().runs) == 1
     assert len(cell(shell, "write", "weather --load", "temps v=2").runs) == 0
+    assert "has no option --no" in mistake(shell, "%%write weather --no\ntemps v=1")
     assert "both given" in mistake(shell, "%%write weather --load --no-sync\ntemps v=1")
 
 
