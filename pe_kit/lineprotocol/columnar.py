@@ -173,34 +173,36 @@ class _Batch:
 
 
 def _find_shapes(scan: Scan, state: np.ndarray) -> Iterator[_Found]:
-    """Find lines of one shape: first the first line's, which may be the only one, then among lines that are alike."""
+    """Find lines of one shape: first the first line's, which may be the only one, then measurement by measurement."""
     rows = np.flatnonzero(state == _OPEN)
     if len(rows) < _FEW_ROWS:
         return
     found = _Found(scan, scan.text)
-    rows = found.take(rows, np.zeros(len(rows), np.int32), state)[0]
+    rows, _ = found.take(rows, np.zeros(len(rows), np.int32), state)
     yield found
     if len(rows) < _FEW_ROWS:
         return
-    rows, bounds = _alike(rows, scan.likeness()[rows])
+    order, bounds = _alike(scan.likeness_of_names(rows))
+    rows = rows[order]
     text, moved = scan.reordered(rows)
     found = _Found(scan, text)
     for begin, end in pairwise(bounds):
-        group = rows[begin:end], moved[begin:end]
-        for _ in range(_ROUNDS):
-            if len(group[0]) < _FEW_ROWS:
-                break
-            group = found.take(*group, state)
+        if end - begin >= _FEW_ROWS:
+            rest, rest_moved = found.take(rows[begin:end], moved[begin:end], state)
+            if len(rest) >= _FEW_ROWS:
+                order, parts = _alike(scan.likeness_of_keys[rest])
+                for part in np.split(order, parts[1:-1]):
+                    found.take_all(rest[part], rest_moved[part], state)
     yield found
 
 
-def _alike(rows: Longs, likeness: np.ndarray) -> tuple[Longs, list[int]]:
-    """Order rows by their likeness, else as they are, and give where each group starts and the last one ends."""
+def _alike(likeness: np.ndarray) -> tuple[Longs, list[int]]:
+    """Give an order in which equal numbers are together, and where each group of them starts and the last one ends."""
     codes = pa.array(likeness).dictionary_encode()
     indices = codes.indices.to_numpy()
     if len(codes.dictionary) <= 1 << 16:
         indices = indices.astype(np.uint16)  # numpy sorts 16 bits in linear time
-    return rows[np.argsort(indices, kind="stable")], [0, *np.cumsum(np.bincount(indices)).tolist()]
+    return np.argsort(indices, kind="stable"), [0, *np.cumsum(np.bincount(indices)).tolist()]
 
 
 def _template(scan: Scan, row: int) -> tuple[Shape, bool] | None:
@@ -243,6 +245,13 @@ class _Found:
                 self.taken.append((template[0], fitting, values))
         rest = state[rows] == _OPEN
         return rows[rest], moved[rest]
+
+    def take_all(self, rows: Longs, moved: Ints, state: np.ndarray) -> None:
+        """Take the rows shape by shape; after some, what is left is not worth the while."""
+        for _ in range(_ROUNDS):
+            if len(rows) < _FEW_ROWS:
+                break
+            rows, moved = self.take(rows, moved, state)
 
     def _fitting(self, rows: Longs, moved: Ints, shape: Shape, timed: bool) -> tuple[Longs, list[_Span]]:
         """Give the rows that have all that is literal in a shape, and where their values are, a column at a time.

@@ -6,6 +6,7 @@ not certain that the grammar ends them there too.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -145,17 +146,22 @@ class Scan:
         self.at, self.kinds = self.at[kept], self.kinds[kept]
         self._find_lines()
 
-    def likeness(self) -> Words:
-        """Give a number for each line that is the same for lines of one shape, and seldom for others."""
+    def likeness_of_names(self, rows: Longs) -> Words:
+        """Give a number for each line that is the same for lines of one measurement, and seldom for others."""
+        begin, end = self.starts[rows], self.at[self.first[rows]]
+        hashes = self._name_hash(begin, end)
+        hashes ^= np.where(end - begin >= 8, self.text.words[begin], 0) * np.uint64(0x9E3779B97F4A7C15)
+        return hashes
+
+    @cached_property
+    def likeness_of_keys(self) -> Words:
+        """The same for each line of one measurement: lines with equal keys have equal numbers."""
         equals = np.flatnonzero(self.kinds == _EQUALS)
-        counts = np.concatenate([[0], np.cumsum(self.kinds == _EQUALS)])
         sums = np.zeros(len(equals) + 1, np.uint64)
         np.cumsum(self._name_hash(self.at[equals - 1] + 1, self.at[equals]), out=sums[1:])
+        counts = np.concatenate([[0], np.cumsum(self.kinds == _EQUALS)])
         keys = sums[counts[self.first + self.widths]] - sums[counts[self.first]]
-        ends = self.at[self.first]
-        name = self._name_hash(self.starts, ends)
-        name ^= np.where(ends - self.starts >= 8, self.text.words[self.starts], 0)
-        return (keys ^ (name * np.uint64(0x9E3779B97F4A7C15))) + self.widths.astype(np.uint64)
+        return keys * np.uint64(0x9E3779B97F4A7C15) + self.widths.astype(np.uint64)
 
     def reordered(self, rows: Longs) -> tuple[Text, Ints]:
         """Put lines in another order, and give how far each of them has moved: lines that belong together lie together."""
