@@ -84,7 +84,7 @@ def table(
     inner = f"{title}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
     rest = total - len(body)
     more = f'<div class="pe-dim">… {count(rest, "more row")} not shown: {escape(where)}</div>' if rest > 0 else ""
-    frame = '<div class="pe-scroll" tabindex="0" role="region" aria-label="table">'
+    frame = '<div class="pe-scroll" tabindex="0" role="group" aria-label="table">'
     return f'{frame}<table class="pe-table">{inner}</table></div>{more}'
 
 
