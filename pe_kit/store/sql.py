@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pe_kit.errors import QueryError
+from pe_kit.store.functions import mentions, rewrite
 from pe_kit.store.sqlerrors import query_error
 from pe_kit.store.sqltables import DatabaseView, Tables
 
@@ -63,6 +64,7 @@ class SqlSession:
         self._lock = threading.RLock()
         self._tables = Tables()
         self._now_ns = 0
+        self._functions: dict[str, Any] = {}
         self._serial = self._context(1)
         self._parallel: SessionContext | None = None
 
@@ -79,6 +81,8 @@ class SqlSession:
         for name, kind in _CLOCKS:
             # constant-folded once when the statement is planned, so that it is one moment for the whole query
             context.register_udf(udf(self._clock(kind), [], pa.type_for_alias(kind), "immutable", name))
+        for function in self._functions.values():
+            context.register_udf(function)
         return context
 
     def _clock(self, kind: str) -> Any:
@@ -100,7 +104,29 @@ class SqlSession:
         with self._lock:
             self._tables.open(view)
             self._now_ns = view.now_ns
+            if mentions(sql):
+                sql = self._rewritten(sql, values)
             return self.run(sql, values)
+
+    def _rewritten(self, sql: str, values: Mapping[str, Any]) -> str:
+        """Rewrite InfluxDB's own functions; an error of syntax is told where it stands in what was written."""
+        try:
+            self._serial.sql(sql, _options(), values)
+        except Exception as error:
+            told = self._error(error, "planning")
+            if str(told).startswith("SQL error:"):
+                raise told from None
+        return rewrite(sql, _Planner(self, self._tables, values))
+
+    def define(self, name: str, function: Callable[..., Any], inputs: list[Any], output: Any) -> None:
+        """Make a function known to DataFusion, unless it is; it gets and gives Arrow arrays."""
+        if name not in self._functions:
+            from datafusion import udf
+
+            self._functions[name] = udf(function, inputs, output, "immutable", name)
+            for context in (self._serial, self._parallel):
+                if context is not None:
+                    context.register_udf(self._functions[name])
 
     def run(self, sql: str, values: Mapping[str, Any]) -> pa.Table:
         """Plan and run DataFusion's SQL."""
@@ -133,6 +159,30 @@ class SqlSession:
         if type(error).__name__ == "PanicException":  # a defect of DataFusion's, which is no Exception
             return QueryError(f"External error: {error}", stage=stage, status=500)
         return error
+
+
+class _Planner:
+    """What the rewriting of a statement asks of DataFusion."""
+
+    def __init__(self, session: SqlSession, tables: Tables, values: Mapping[str, Any]) -> None:
+        self._session, self._tables, self._values = session, tables, values
+        self.define = session.define
+        self.keep = tables.add
+
+    def schema(self, sql: str) -> pa.Schema:
+        return self._session.plan(sql, self._values).schema()
+
+    def table(self, sql: str) -> pa.Table:
+        return self._session.run(sql, self._values)
+
+    def aggregates(self) -> frozenset[str]:
+        if not _aggregates:
+            sql = "SELECT routine_name FROM information_schema.routines WHERE function_type = 'AGGREGATE'"
+            _aggregates.update(self.table(sql).column(0).to_pylist())
+        return frozenset(_aggregates)
+
+
+_aggregates: set[str] = set()
 
 
 def _unplannable(frame: DataFrame) -> bool:

@@ -1,0 +1,218 @@
+"""A gap-filling SELECT at work: the grouped rows, the filled rows, and the SELECT over them.
+
+Source: core/iox_query/src/analyzer/handle_gapfill.rs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pe_kit.store.conversion import debug_type
+from pe_kit.store.functions.fill import Strategy, fill_gaps
+from pe_kit.store.functions.rewriter import Rewriter, Scope
+from pe_kit.store.functions.selectors import SELECTORS
+from pe_kit.store.functions.signatures import NUMBERS, no_match
+from pe_kit.store.functions.timegrid import TimeGrid, execution_error
+from pe_kit.store.sqlerrors import plan_error
+from pe_kit.store.statements import Call, Clause, Item, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["FILLS", "GapQuery"]
+
+FILLS: dict[str, Strategy] = {"locf": "locf", "interpolate": "interpolate"}
+_ZERO = frozenset({"count", "approx_distinct", "regr_count"})
+
+
+@dataclass
+class _Aggregate:
+    text: str
+    default: Strategy
+    chosen: Strategy | None = None
+
+
+class GapQuery:
+    """A gap-filling SELECT under work."""
+
+    def __init__(
+        self, rewriter: Rewriter, clauses: dict[str, Clause], scope: Scope, groups: Sequence[tuple[int, int]], time: int
+    ) -> None:
+        self._rewriter, self._statement = rewriter, rewriter.statement
+        self._clauses, self._scope, self._groups, self._time = clauses, scope, groups, time
+        call = self._statement.call(*groups[time])
+        assert call is not None
+        self._call = call
+        self._grid = TimeGrid(rewriter, clauses, call, scope)
+        self._names = rewriter.planner.aggregates() | SELECTORS
+        self._aggregates: dict[tuple[str, ...], _Aggregate] = {}
+
+    # -- the grouped rows
+
+    def find_aggregates(self) -> None:
+        """Collect the aggregates of all clauses, and how each is to be filled."""
+        for name in ("select", "having", "order", "qualify"):
+            if name in self._clauses:
+                k = self._clauses[name].start
+                while k < self._clauses[name].end:
+                    k = self._collect(k, self._clauses[name].end)
+
+    def _collect(self, k: int, j: int) -> int:
+        s = self._statement
+        if s.is_mark(k, "(") and k in s.closer and s.is_query(k + 1):
+            return s.closer[k] + 1
+        call = s.call(k, j)
+        if call is not None and call.name in FILLS:
+            self._choose(call)
+            return call.end
+        if call is not None and (end := self._extent(call)):
+            self._aggregate(call, end)
+            return end
+        return k + 1
+
+    def _extent(self, call: Call) -> int:
+        """Give the end of an aggregate call with its FILTER; 0 if it is none, or a window function."""
+        s, end = self._statement, call.end
+        if call.name not in self._names:
+            return 0
+        while end < len(s.tokens):
+            word = s.tokens[end].word
+            if word == "filter":
+                end = s.closer[end + 1] + 1
+            elif word == "within":
+                end = s.closer[end + 2] + 1
+            elif word in ("ignore", "respect"):
+                end += 2
+            else:
+                return 0 if word == "over" else end
+        return end
+
+    def _aggregate(self, call: Call, end: int) -> _Aggregate:
+        key = self._statement.key(call.start, end)
+        if key not in self._aggregates:
+            mark = self._rewriter.expression(call.start, end, self._scope)
+            self._aggregates[key] = _Aggregate(mark, "zero" if call.name in _ZERO else "null")
+        return self._aggregates[key]
+
+    def _choose(self, call: Call) -> None:
+        s = self._statement
+        i, j = s.bare(*call.args[0])
+        inner = s.call(i, j)
+        if inner is None or self._extent(inner) != j:
+            raise plan_error(f"{call.name} must be called on an aggregate column in a gap-filling query")
+        aggregate = self._aggregate(inner, j)
+        if aggregate.chosen is not None:
+            raise plan_error("multiple fill strategies for the same column", kind="NotImplemented")
+        aggregate.chosen = FILLS[call.name]
+
+    def filled(self) -> pa.Table:
+        """Compute the grouped rows and fill their gaps."""
+        import pyarrow as pa
+
+        series = [k for k in range(len(self._groups)) if k != self._time]
+        texts = [self._rewriter.expression(*self._groups[k], self._scope) for k in [*series, self._time]]
+        kinds = [self._rewriter.type_of(text, self._scope) for text in texts[:-1]]
+        is_tag = [kind == pa.dictionary(pa.int32(), pa.utf8()) for kind in kinds]
+        # DataFusion groups text far faster than dictionaries
+        texts = [f"CAST({x} AS VARCHAR)" if tag else x for x, tag in zip(texts, [*is_tag, False], strict=True)]
+        columns = [f"{text} AS {quoted(self._column(k))}" for k, text in zip([*series, self._time], texts, strict=True)]
+        columns += [f'{a.text} AS "__a{n}"' for n, a in enumerate(self._aggregates.values())]
+        where = ""
+        if "where" in self._clauses:
+            clause = self._clauses["where"]
+            where = f"WHERE {self._rewriter.expression(clause.start, clause.end, self._scope)}"
+        positions = ", ".join(str(k + 1) for k in range(len(self._groups)))
+        grouped = self._rewriter.planner.table(
+            f"{self._scope.with_} SELECT {', '.join(columns)} {self._scope.from_} {where} GROUP BY {positions}"
+        )
+        bins = self._grid.bins()
+        strategies: list[Strategy] = []
+        for field, aggregate in zip(list(grouped.schema)[len(self._groups) :], self._aggregates.values(), strict=True):
+            if aggregate.chosen == "interpolate":
+                _check_interpolated(field.type)
+            strategies.append(aggregate.chosen or aggregate.default)
+        try:
+            found = [kind or field.type for kind, field in zip(kinds, grouped.schema, strict=False)]
+            return fill_gaps(grouped, found, bins, strategies)
+        except ValueError as error:
+            raise execution_error(f"{self._call.name.upper()}: {error}") from None
+
+    def _column(self, group: int) -> str:
+        return f"__g{group}"
+
+    # -- the SELECT over the filled rows
+
+    def over(self, table: str, items: list[Item], modifiers: str, shown: list[str], outer: Scope) -> str:
+        """Write the SELECT over the filled rows."""
+        scope = Scope(outer.with_, f"FROM {table}")
+        with self._rewriter.replacing(self._replace):
+            texts = [
+                f"{self._rewriter.expression(item.start, item.end, scope)} AS {item.alias or quoted(name)}"
+                for item, name in zip(items, shown, strict=True)
+            ]
+            rest = {n: c for n, c in self._clauses.items() if n not in ("select", "from", "where", "group", "having")}
+            tail = self._rewriter.clause_texts(rest, scope)
+            where = ""
+            if "having" in self._clauses:
+                clause = self._clauses["having"]
+                where = f"WHERE {self._rewriter.expression(clause.start, clause.end, scope)}"
+        return f"SELECT {modifiers} {', '.join(texts)} {scope.from_} {where} {tail}"
+
+    def _replace(self, k: int, j: int) -> tuple[str, int] | None:
+        """Give the column that stands for what begins at a token: an aggregate, a fill of one, or a group."""
+        s = self._statement
+        call = s.call(k, j)
+        if call is not None and call.name in FILLS:
+            i, end = s.bare(*call.args[0])
+            return self._aggregate_column(i, end), call.end
+        if call is not None and (end := self._extent(call)):
+            return self._aggregate_column(k, end), end
+        for number, (start, stop) in enumerate(self._groups):
+            end = self._matches(k, j, start, stop)
+            if end:
+                return quoted(self._column(number)), end
+        return None
+
+    def _aggregate_column(self, i: int, j: int) -> str:
+        return f'"__a{list(self._aggregates).index(self._statement.key(i, j))}"'
+
+    def _matches(self, k: int, j: int, start: int, stop: int) -> int:
+        """Say whether a group's expression is written at ``k``; give the token after it, or 0."""
+        s, wanted = self._statement, self._statement.key(start, stop)
+        if s.is_mark(k - 1, "."):
+            return 0
+        forms = [wanted]
+        is_column = stop - start == 1 or (stop - start == 3 and s.is_mark(start + 1, "."))
+        if is_column and k + 2 < j and s.is_mark(k + 1, ".") and len(wanted) == 1:
+            forms.append((s.tokens[k].name, ".", *wanted))
+        if is_column and len(wanted) == 3:
+            forms.append(wanted[2:])
+        for form in forms:
+            end = k + len(form)
+            if (
+                end <= j
+                and s.key(k, end) == form
+                and not s.is_mark(end, ".")
+                and not (is_column and s.is_mark(end, "("))
+            ):
+                return end
+        return 0
+
+
+def _check_interpolated(kind: pa.DataType) -> None:
+    import pyarrow as pa
+
+    if debug_type(kind) in NUMBERS:
+        return
+    if pa.types.is_struct(kind) and kind.num_fields == 2 and debug_type(kind.field(0).type) in NUMBERS:
+        return
+    forms = []
+    for number in ("Float64", "Int64", "UInt64"):
+        forms.append([number])
+        for zone in ("None", 'Some("UTC")'):
+            value = f'Field {{ name: "value", data_type: {number}, nullable: true }}'
+            time = f'Field {{ name: "time", data_type: Timestamp(Nanosecond, {zone}), nullable: true }}'
+            forms.append([f"Struct([{value}, {time}])"])
+    raise no_match("interpolate", [kind], forms)
