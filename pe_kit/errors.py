@@ -34,6 +34,7 @@ __all__ = [
     "ServerError",
     "TriggerSpecError",
     "UsageError",
+    "json_body",
     "near_match",
 ]
 
@@ -57,6 +58,11 @@ def near_match(wanted: str, known: Iterable[str], *, what: str = "") -> str:
         return f"There are no {what} yet." if what else ""
     shown = ", ".join(repr(n) for n in names[:8]) + (", ..." if len(names) > 8 else "")
     return f"Known {what}: {shown}." if what else f"Known: {shown}."
+
+
+def json_body(message: str) -> str:
+    """Write the JSON with which the server answers an error that it does not answer as plain text."""
+    return json.dumps({"error": message}, ensure_ascii=False, separators=(",", ":"))
 
 
 class PeKitError(Exception):

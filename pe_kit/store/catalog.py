@@ -6,7 +6,6 @@ Source of the rules and texts: influxdb3_catalog/src/catalog/versions/v3/{transa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,16 +13,16 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pe_kit.errors import ConflictError, DatabaseNotFoundError, NotFoundError, ServerError, near_match
+from pe_kit.errors import ConflictError, DatabaseNotFoundError, NotFoundError, ServerError, json_body, near_match
 from pe_kit.store.kinds import KINDS, TAG, TIME
 
 __all__ = [
     "INTERNAL",
     "Catalog",
+    "CatalogLimits",
     "CatalogState",
     "DatabaseDef",
     "Deleted",
-    "Limits",
     "SchemaError",
     "TableDef",
     "Transaction",
@@ -38,7 +37,7 @@ _MAX_FAMILY = 100
 _EXISTS = "attempted to create a resource that already exists"
 
 
-class Limits(NamedTuple):
+class CatalogLimits(NamedTuple):
     """How much the catalog holds; the defaults are those of the Core server (influxdb3/src/commands/serve.rs)."""
 
     databases: int = 5
@@ -162,7 +161,7 @@ class CatalogState(NamedTuple):
 class Catalog:
     """The databases of one store. ``state`` may be kept and put back at any time."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: CatalogLimits) -> None:
         self.limits = limits
         self.state = CatalogState({INTERNAL: DatabaseDef(INTERNAL, _INTERNAL_RETENTION_NS)}, {})
 
@@ -270,7 +269,7 @@ class Catalog:
                     table.add(column, kind, self.limits.columns)
         except SchemaError as error:
             over = error.message.startswith("Update to schema")
-            body = json.dumps({"error": error.message}) if over else None
+            body = json_body(error.message) if over else None
             raise ServerError(error.message, mend=error.mend, status=422 if over else 400, body=body) from None
         transaction.commit()
 
@@ -284,7 +283,7 @@ class Catalog:
         if found is None:
             if database in self.state.deleted:
                 text = f"cannot write to soft-deleted database '{database}' - it is marked for deletion"
-                raise ServerError(text, status=400, body=json.dumps({"error": text}))
+                raise ServerError(text, status=400, body=json_body(text))
             self._check_database_limit()
             found = DatabaseDef(database)
         return Transaction(self, found)
@@ -313,7 +312,7 @@ class Catalog:
         if len(self.databases) - (INTERNAL in self.databases) >= self.limits.databases:
             text = f"Adding a new database would exceed limit of {self.limits.databases} databases"
             mend = "Delete a database; Engine(max_databases=...) raises the kit's limit, not the server's."
-            raise ServerError(text, status=422, body=json.dumps({"error": text}), mend=mend)
+            raise ServerError(text, status=422, body=json_body(text), mend=mend)
 
 
 class Transaction:

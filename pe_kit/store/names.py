@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 
-from pe_kit.errors import InvalidNameError
+from pe_kit.errors import InvalidNameError, json_body
 
 __all__ = ["check_database_name", "check_http_database_name"]
 
@@ -68,5 +67,5 @@ def _refused(message: str) -> InvalidNameError:
     return InvalidNameError(
         message,
         mend="A database name starts with an ASCII letter or digit and goes on with letters, digits, '_' and '-'.",
-        body=json.dumps({"error": message}),
+        body=json_body(message),
     )

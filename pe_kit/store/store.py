@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from pe_kit.errors import LineProtocolError, QueryError, ServerError, UsageError, near_match
+from pe_kit.errors import LineProtocolError, QueryError, ServerError, UsageError, json_body, near_match
 from pe_kit.lineprotocol.timestamps import as_precision
-from pe_kit.store.catalog import Catalog, CatalogState, Limits, Transaction
+from pe_kit.store.catalog import Catalog, CatalogLimits, CatalogState
 from pe_kit.store.database import Database, DatabaseState
 from pe_kit.store.frames import Frame, as_payload
-from pe_kit.store.ingest import Admitted, admit_frame, admit_text
+from pe_kit.store.ingest import admit_frame, admit_text
 from pe_kit.store.names import check_database_name, check_http_database_name
 from pe_kit.store.querylog import QueryLog
 from pe_kit.store.rows import GEN1_NS
@@ -66,10 +67,9 @@ class Store:
     def __init__(self, now: Now, max_databases: int = 5, max_tables: int = 2000, max_columns: int = 500) -> None:
         self._now = now
         self._lock = threading.RLock()
-        self.catalog = Catalog(Limits(max_databases, max_tables, max_columns))
+        self.catalog = Catalog(CatalogLimits(max_databases, max_tables, max_columns))
         self._databases: dict[str, Database] = {}
-        self._buffer = WalBuffer()
-        self._queries = QueryLog(now)
+        self._buffer, self._queries = WalBuffer(), QueryLog(now)
         self.system_sources = own_sources(self.catalog, self._database, self._queries, now())
 
     # -- what exists ------------------------------------------------------------------------------------------
@@ -268,15 +268,16 @@ class Store:
         except ValueError as error:
             raise ServerError(str(error), status=400, mend="Precisions are auto, s, ms, us and ns.") from None
         payload = as_payload(data, table)
-
-        def begin() -> Transaction:
-            return self.catalog.begin(db)
-
+        begin = partial(self.catalog.begin, db)
         if isinstance(payload, str):
             admitted = admit_text(payload, begin, unit, self._now(), accept_partial)
         else:
             admitted = admit_frame(Frame(payload, table or "", tags, unit), begin, self._now(), accept_partial)
-        return _commit(admitted, buffer, db)
+        admitted.put(buffer, db)
+        written = Written(admitted.count, tuple(admitted.errors))
+        if not written.rows and not written.errors:
+            raise ServerError("incoming write was empty", status=400, mend="Blank lines and comments are no data.")
+        return written
 
     @property
     def pending(self) -> bool:
@@ -317,9 +318,8 @@ class Store:
             check_database_name(db)
         with self._queries.query(sql):
             if db not in self.catalog.databases:
-                text = f"database not found: {db}"
-                body = f'{{"error":"query error: {text}"}}'
-                mend = self.catalog.nearest_database(db)
+                text, mend = f"database not found: {db}", self.catalog.nearest_database(db)
+                body = json_body(f"query error: {text}")
                 raise QueryError(text, stage="database", status=404, body=body, mend=mend)
             return run_query(self._database(db), sql, params)
 
@@ -397,11 +397,3 @@ class Store:
 
 def _ns_array(values: Sequence[int | None], dtype: str) -> np.ndarray[Any, Any]:
     return np.array([np.iinfo(np.int64).min if v is None else v for v in values], np.int64).view(dtype)
-
-
-def _commit(admitted: Admitted, buffer: WalBuffer, db: str) -> Written:
-    admitted.put(buffer, db)
-    written = Written(admitted.count, tuple(admitted.errors))
-    if not written.rows and not written.errors:
-        raise ServerError("incoming write was empty", status=400, mend="Blank lines and comments are no data.")
-    return written

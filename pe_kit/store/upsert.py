@@ -218,9 +218,10 @@ def _those_in(hashes: Hashes, suspects: Hashes) -> Ints:
     shift = np.uint64(64 - bits)
     marked = np.zeros(1 << bits, bool)
     marked[suspects >> shift] = True
-    maybe = np.flatnonzero(marked[hashes >> shift])
+    maybe: Ints = np.flatnonzero(marked[hashes >> shift])
     found = np.minimum(suspects.searchsorted(hashes[maybe]), len(suspects) - 1)
-    return maybe[suspects[found] == hashes[maybe]]
+    hit: Ints = maybe[suspects[found] == hashes[maybe]]
+    return hit
 
 
 def _word_hashes(words: pa.Array) -> Hashes:

@@ -111,6 +111,11 @@ def test_rows_older_than_the_retention_period_are_invisible(store: Store, clock:
     assert store.table("db", "m").version != version
     assert query(store, "SELECT f FROM m") == [(0.0,)]
     assert store.tables_frame("db")["rows"].tolist() == [1]
+    store.write(f"edge f=1 {clock.ns - HOUR}", "db", "ns")
+    store.write(f"past f=1 {clock.ns - HOUR - 1}", "db", "ns")
+    store.flush()
+    assert query(store, "SELECT f FROM edge") == [(1.0,)]
+    assert query(store, "SELECT f FROM past") == []
     store.set_retention("db", None)
     store.write(f"m f=9 {START - 9 * HOUR}", "db", "ns")
     store.flush()

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pe_kit.store import system
-from pe_kit.store.catalog import Catalog, Limits
+from pe_kit.store.catalog import Catalog, CatalogLimits
 from pe_kit.store.distinctcache import DistinctCaches
 from pe_kit.store.lastcache import LastCaches
 from pe_kit.store.querylog import QueryEntry
@@ -68,7 +68,7 @@ def test_columns_types_and_which_of_them_may_be_null(name):
 
 
 def catalog() -> Catalog:
-    made = Catalog(Limits())
+    made = Catalog(CatalogLimits())
     made.create_database("home", 30 * 86_400 * SECOND)
     made.create_table("home", "cpu", ["host", "rack"], {"usage": "f", "Zed": "s", "on": "b", "n": "i", "u": "u"})
     return made

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pe_kit.store import upsert
 from pe_kit.store.store import Store
 
 NOW = 1_000
@@ -128,6 +129,27 @@ def test_tables_are_what_a_dict_of_rows_would_be(steps: list[Any]) -> None:
         assert store.query_arrow("SELECT * FROM m", "db").num_rows == len(model)
 
 
+def test_in_bulk_too_the_later_line_wins_whatever_its_shape(store: Store) -> None:
+    shapes = ["m,t=a f={i}i {time}", "m,t=a f={i}i,g={i}i {time}", 'm,t=a f={i}i,s="{i}" {time}']
+    shape_of = [i % 3 if i >= 1200 else 0 for i in range(2400)]
+    lines = [shapes[shape].format(i=i, time=i // 4) for i, shape in enumerate(shape_of)]
+    store.write("m,t=a f=-1i 0\n" * 9, "db", "ns")
+    store.write("\n".join(lines), "db", "ns")
+    store.write("m,t=a f=-2i 5000", "db", "ns")
+    (batch,) = store.flush()
+    assert [row["f"] for row in batch.table_batches()[0]["rows"]] == [-1] * 9 + [*range(2400), -2]
+    for i in range(3):
+        store.write(f"m,t=a f=-3i {6000 + i}\n" * 900, "db", "ns")
+        store.flush()
+    found = {row["time"]: row for row in stored(store)}
+    assert len(found) == 604
+    for time in range(600):
+        assert found[time]["f"] == 4 * time + 3
+    for time in range(300, 600):
+        assert found[time]["g"] == max(i for i in range(4 * time, 4 * time + 4) if i % 3 == 1)
+        assert found[time]["s"] == str(max(i for i in range(4 * time, 4 * time + 4) if i % 3 == 2))
+
+
 def big(n: int, **columns: Any) -> pa.Table:
     tags = pa.DictionaryArray.from_arrays(
         pa.array(np.arange(n) % 10, pa.int32()), pa.array([f"h{i}" for i in range(10)])
@@ -176,6 +198,30 @@ def test_bulk_written_twice_is_there_once_with_the_later_values(store: Store) ->
     store.flush()
     found = store.query_arrow("SELECT count(*) AS n, sum(f) AS f, sum(g) AS g FROM m", "db").to_pylist()
     assert found == [{"n": 300_000, "f": 600_000.0, "g": 300_000}]
+
+
+def test_different_rows_with_equal_hashes_stay_apart(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upsert, "_hashes", lambda chunk, key, rows: np.zeros(len(rows), np.uint64))
+    lines = [f"m,a={i % 3},b={i % 4} f={i}i {i % 5}" for i in range(60)]
+    for way in (lines, [*lines[::2], "m f=1i 0"]):
+        store.write(way, "db", "ns")
+        store.flush()
+        store.table("db", "m").batches()
+    assert len(stored(store)) == 61
+    assert {row["f"] for row in stored(store) if "a" in row} == set(range(60))
+
+
+def test_rows_out_of_order_find_their_equals_in_old_bulk_data(store: Store) -> None:
+    backwards = big(300_000).take(pa.array(np.arange(300_000)[::-1]))
+    store.write(backwards, "db", "ns", table="m", tags=["host"])
+    store.flush()
+    store.table("db", "m").batches()
+    for time in (29_999, 7, 15_000):
+        store.write(f"m,host=h1 f=-1 {time}\nm,host=h2,dc=x f=5 {time}", "db", "ns")
+        store.flush()
+        store.table("db", "m").batches()
+    found = store.query_arrow("SELECT count(*) AS n, sum(CASE WHEN f = -1 THEN 1 END) AS hit FROM m", "db")
+    assert found.to_pylist() == [{"n": 300_003, "hit": 3}]
 
 
 def test_many_small_writes_leave_few_batches(store: Store) -> None:

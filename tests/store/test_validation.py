@@ -132,6 +132,9 @@ def test_five_hundred_columns_are_the_limit_and_time_does_not_count(store: Store
     assert error.error_message == "Update to schema would exceed number of columns per table limit of 500 columns"
     assert error.status == 422
     assert refused(store, "m,tag=1 f0=1").error_message == error.error_message
+    store.write("n " + ",".join(f"f{i}=1" for i in range(499)), "db")
+    store.write("n last=1", "db")
+    assert refused(store, "n one_more=1").error_message == error.error_message
     small = Store(lambda: NOW, max_columns=2)
     written = small.write("m a=1,b=1\nm c=1\nm a=2", "db", accept_partial=True)
     assert (written.rows, written.status) == (2, 422)
