@@ -132,6 +132,8 @@ class SqlSession:
         """Plan and run DataFusion's SQL."""
         while True:
             frame = self.plan(sql, values)
+            if self._tables.has_distinct and self._tables.narrow(self._plan_text(frame)):
+                frame = self.plan(sql, values)
             try:
                 result = frame.to_arrow_table()
             except BaseException as error:
@@ -152,6 +154,12 @@ class SqlSession:
             if self._tables.rows <= PARALLEL_ROWS or context is self._parallel:
                 return frame
             self._parallel = context = self._parallel or self._context(os.cpu_count() or 1)
+
+    def _plan_text(self, frame: DataFrame) -> str:
+        try:
+            return str(frame.optimized_logical_plan().display_indent())
+        except Exception:
+            return ""  # what is wrong shows when it runs
 
     def _error(self, error: BaseException, stage: str) -> BaseException:
         if type(error) is Exception:

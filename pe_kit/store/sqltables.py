@@ -6,6 +6,7 @@ The batches reach it without a copy; a table is handed over again only after it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -73,6 +74,9 @@ class DatabaseView(Protocol):
         ...
 
 
+_DISTINCT_SCAN = re.compile(r"TableScan: distinct_cache\(\) projection=\[(.*?)\]")
+
+
 class _Known(NamedTuple):
     view: TableView
     version: int
@@ -111,6 +115,7 @@ class Tables:
         self._known: dict[str, _Known] = {}
         self._of_query: dict[tuple[str | None, ...], Any] = {}
         self._wanted: dict[tuple[str | None, ...], Callable[[], None]] = {}
+        self._distinct: dict[tuple[str | None, ...], pa.Table] = {}
         self._view: DatabaseView | None = None
         self.rows = 0  # of the largest table that was given since the query began
         self._schemas = {
@@ -138,6 +143,7 @@ class Tables:
         """Begin a query."""
         self._view, self.rows = view, 0
         self._of_query.clear()
+        self._distinct.clear()
         self._wanted.clear()
 
     def supply(self) -> bool:
@@ -197,8 +203,38 @@ class Tables:
         if rest == [None]:
             mend = f"For example {kind}('{table}', 'name_of_the_cache')."
             raise plan_error("second argument, if passed, must be the cache name as a string", mend=mend)
-        give = self.view.last_cache if kind == "last_cache" else self.view.distinct_cache
-        return give(table, rest[0] if rest else None)
+        if kind == "last_cache":
+            return self.view.last_cache(table, rest[0] if rest else None)
+        found = self._distinct[kind, *texts] = self.view.distinct_cache(table, rest[0] if rest else None)
+        return found
+
+    @property
+    def has_distinct(self) -> bool:
+        """Whether the query reads a distinct-value cache that is still as deep as it is kept."""
+        return bool(self._distinct)
+
+    def narrow(self, plan: str) -> bool:
+        """Walk distinct-value caches no deeper than the columns that a plan reads; say whether that changed anything.
+
+        Source: ``to_record_batch`` in influxdb3_cache/src/distinct_cache/cache.rs. With several caches in one plan they
+        are left as they are.
+        """
+        import pyarrow as pa
+
+        if len(self._distinct) != 1:
+            return False
+        (key, table), self._distinct = self._distinct.popitem(), {}
+        reads = {tuple(found.split(", ")) for found in _DISTINCT_SCAN.findall(plan)}
+        depths = {1 + max(table.column_names.index(name) for name in names) for names in reads if names != ("",)}
+        if len(depths) != 1 or len(reads) != 1 or depths == {table.num_columns}:
+            return False
+        depth = depths.pop()
+        plain = table.select(range(depth)).cast(pa.schema([(name, pa.utf8()) for name in table.column_names[:depth]]))
+        groups = plain.group_by(plain.column_names, use_threads=False).aggregate([])
+        rest = [pa.nulls(groups.num_rows, pa.utf8())] * (table.num_columns - depth)
+        narrowed = pa.Table.from_arrays([*groups.columns, *rest], names=table.column_names).cast(table.schema)
+        self._of_query[key] = self._arrow(narrowed)
+        return True
 
     def _arrow(self, table: pa.Table) -> Any:
         return self._register(table.schema, table.to_batches())

@@ -49,6 +49,30 @@ def test_their_arguments_are_texts(cached: Any, kind: str, args: str, text: str)
     assert (error.message, error.status) == (f"Error during planning: {text}", 400)
 
 
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select region from distinct_cache('m')", [(None,), ("a",), ("b",)]),
+        ("select d.region from distinct_cache('m') as d where d.region is not null", [("a",), ("b",)]),
+        ("select region, host from distinct_cache('m')", [(None, "x"), ("a", "x"), ("a", "y"), ("b", "x")]),
+        ("select host from distinct_cache('m')", [("x",), ("x",), ("y",), ("x",)]),
+        ("select region from distinct_cache('m') where host = 'x'", [(None,), ("a",), ("b",)]),
+        (
+            "select * from distinct_cache('m')",
+            [(None, "x", 1), ("a", "x", 1), ("a", "y", 1), ("a", "y", 2), ("b", "x", 1)],
+        ),
+        ("select count(*) from distinct_cache('m')", [(5,)]),
+    ],
+)
+def test_a_distinct_cache_is_read_no_deeper_than_its_columns_are_asked_for(cpu: Any, sql: str, expected: Any) -> None:
+    view = pa.string_view()
+    rows = [(None, "x", "1"), ("a", "x", "1"), ("a", "y", "1"), ("a", "y", "2"), ("b", "x", "1")]
+    columns = dict(zip(("region", "host", "core"), zip(*rows, strict=True), strict=True))
+    cpu.caches["distinct", "m", None] = pa.table({n: pa.array(c, view) for n, c in columns.items()})
+    found = [tuple(int(x) if x in ("1", "2") else x for x in row) for row in cpu.rows(sql)]
+    assert found == expected
+
+
 def test_what_the_cache_says_goes_through(cached: Any) -> None:
     error = cached.refuse("select * from last_cache('cpu', 'nope')")
     assert error.message == "Error during planning: could not find cache for the given arguments"
