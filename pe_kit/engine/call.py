@@ -20,6 +20,7 @@ from pe_kit.store.conversion import to_rows
 
 if TYPE_CHECKING:
     from pe_kit.engine.runtime import Runtime
+    from pe_kit.engine.track import Tracked
     from pe_kit.engine.work import Work
     from pe_kit.store.store import Store
 
@@ -82,6 +83,7 @@ class Call:
         self.faults: list[str] = []
         self.slept_ns = 0
         self.run: Run | None = None
+        self.tracked: Callable[[], Tracked] | None = None
 
     def log(self, level: str, text: str) -> None:
         """Add a row to the log, at once: it survives a later exception."""
@@ -194,5 +196,6 @@ class Call:
             notes=done.notes + extra_notes,
             faults=tuple(self.faults),
             source=source,
+            tracked=self.tracked() if self.tracked is not None else None,
         )
         return self.run

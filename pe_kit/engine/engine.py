@@ -33,6 +33,8 @@ from pe_kit.engine.runtime import KEPT_RUNS, Runtime
 from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.sources import add_system_sources
 from pe_kit.engine.sweep import sweep_faults
+from pe_kit.engine.topology import Topology, topology
+from pe_kit.engine.track import Tracker
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger, deleted_while_running
 from pe_kit.engine.upcoming import upcoming
@@ -815,6 +817,23 @@ class Engine:
         twin._history.count = checkpoint.event
         twin._runtime.restore(checkpoint, [r for r in self._runtime.runs if r.event.id <= checkpoint.event])
         return twin
+
+    def topology(self) -> Topology:
+        """Who feeds whom, from observed runs and from the plugins' source; possible feedback loops are marked."""
+        return topology(self._runtime)
+
+    def track(self, *kinds: str) -> None:
+        """Look closely at the runs from now on: ``memory``, ``lines``, ``profile``; nothing named: no longer.
+
+        A run that was tracked carries ``.tracked`` (peak_memory, lines, profile). Tracking slows plugins down.
+        """
+        self._runtime.tracker = Tracker(kinds) if kinds else None
+
+    def plot(self, what: str, db: str | None = None) -> Any:
+        """Draw a table or the result of an SQL statement over time (Altair chart)."""
+        from pe_kit.notebook.plot import plot
+
+        return plot(self, what, db)
 
     def fidelity(self) -> pd.DataFrame:
         """The fidelity ledger: every simulated behaviour with its claim, source, test and status."""

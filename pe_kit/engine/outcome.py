@@ -15,6 +15,8 @@ from pe_kit.types import TableBatch
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pe_kit.engine.track import Tracked
+
 __all__ = [
     "BatchSource",
     "CacheChange",
@@ -148,7 +150,8 @@ class Run:
         request: ``{"path", "method", "params", "headers", "body"}`` of a request run.
         slept_ns: virtual time that the plugin slept. printed: what it printed (the server's stdout).
         notes: sentences for the user, e.g. that an async function is never awaited.
-        faults: the faults that were injected into this run. peak_memory: bytes, where it was asked for.
+        faults: the faults that were injected into this run.
+        tracked: peak memory, lines that ran and a profile, where ``Engine.track`` asked for them.
     """
 
     id: int
@@ -179,8 +182,8 @@ class Run:
     printed: str = ""
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
-    peak_memory: int | None = None
     source: BatchSource | None = None
+    tracked: Tracked | None = None
 
     @property
     def rows_in(self) -> int:

@@ -31,6 +31,7 @@ from pe_kit.engine.queue import EventQueue
 from pe_kit.engine.response import error_response, to_response
 from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop
 from pe_kit.engine.strike import before_call, on_cache, with_batch_faults
+from pe_kit.engine.track import Tracker
 from pe_kit.engine.trigger_table import Trigger, TriggerTable
 from pe_kit.engine.work import Work
 
@@ -77,6 +78,7 @@ class Runtime:
         self.calls = 0
         self.collector: Collector | None = None
         self.progress: Progress | None = None
+        self.tracker: Tracker | None = None
         self.faults = Faults()
         self.random = rng
         self.around: Callable[[Call, Callable[[], Any]], Any] | None = None
@@ -225,6 +227,8 @@ class Runtime:
             given = (api, _EPOCH + timedelta(seconds=work.call_time_ns // 1_000_000_000), arguments)
 
         def guarded(body: Callable[[], Any]) -> Any:
+            if self.tracker is not None:
+                body, call.tracked = self.tracker.watch(body, code)
             HttpSite.current = call if self.faults else None
             self.in_plugin = True
             try:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import atexit
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.engine.difference import Difference
 from pe_kit.engine.engine import Engine
 from pe_kit.engine.interrupt import AdvanceInterrupted
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Outcome, Response, Run, Runs
+from pe_kit.engine.topology import Topology
+from pe_kit.engine.track import Tracked
 from pe_kit.errors import PeKitError
 from pe_kit.notebook import display
 from pe_kit.notebook.card import Card
 from pe_kit.notebook.completion import Completion
 from pe_kit.notebook.magics import Magics
 from pe_kit.notebook.text import error_lines
+from pe_kit.notebook.topology import difference_html, topology_html, tracked_html
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -52,6 +56,9 @@ def _register_displays(shell: InteractiveShell) -> None:
     html.for_type(Runs, display.runs_html)
     html.for_type(Response, display.response_html)
     html.for_type(PeKitError, display.error_html)
+    html.for_type(Topology, topology_html)
+    html.for_type(Tracked, tracked_html)
+    html.for_type(Difference, difference_html)
     for version in ("v5", "v6"):
         shell.display_formatter.mimebundle_formatter.for_type_by_name(
             f"altair.vegalite.{version}.api", "TopLevelMixin", _chart
