@@ -14,7 +14,7 @@ from pe_kit.errors import UsageError
 if TYPE_CHECKING:
     from pe_kit.synth.series import Column, Series
 
-__all__ = ["render"]
+__all__ = ["escaped", "render"]
 
 _JOIN = pc.binary_join_element_wise
 
@@ -23,17 +23,16 @@ def render(points: Series) -> str:
     """Write the points as line protocol, one line a point, each ended by a line feed.
 
     Raises:
-        UsageError: a name or tag value that line protocol cannot carry: empty, with a line break, tab or NUL, or
-            ending in a backslash.
+        UsageError: a name or tag value that line protocol cannot carry, see :func:`escaped`.
     """
     if not len(points):
         return ""
-    table = _name(points.table, ", ")
+    table = escaped(points.table, measurement=True)
     heads = [
-        table + "".join(f",{_name(key)}={_name(value)}" for key, value in tags.items()) for tags in points.tag_sets
+        table + "".join(f",{escaped(key)}={escaped(value)}" for key, value in tags.items()) for tags in points.tag_sets
     ]
     head = pa.array(heads, pa.string()).take(pa.array(points.which))
-    pieces = [_piece(_name(name), column) for name, column in points.fields.items()]
+    pieces = [_piece(escaped(name), column) for name, column in points.fields.items()]
     fields = pieces[0] if len(pieces) == 1 else _JOIN(*pieces, ",", null_handling="skip")
     lines = _JOIN(head, fields, _JOIN(pa.array(points.times).cast(pa.string()), "\n", ""), " ")
     _, offsets, data = lines.buffers()
@@ -42,13 +41,18 @@ def render(points: Series) -> str:
     return text.decode()
 
 
-def _name(text: str, special: str = ",= ") -> str:
-    if not text or text.endswith("\\") or re.search(r"[\n\t\0]", text):
+def escaped(text: str, measurement: bool = False) -> str:
+    """Escape a tag key, tag value or field key, or a measurement, whose rules are its own.
+
+    Raises:
+        UsageError: it is empty, holds a line break or tab (a measurement: NUL), or ends in a backslash.
+    """
+    if not text or text.endswith("\\") or re.search("[\n\t\0]" if measurement else "[\n\t]", text):
         raise UsageError(
             f"line protocol cannot carry the name or tag value {text!r}",
-            mend="It may not be empty, hold a line break, a tab or NUL, or end in a backslash.",
+            mend="It may not be empty, hold a line break or a tab (a table: NUL), or end in a backslash.",
         )
-    return re.sub(f"([{special}\\\\])", r"\\\1", text)
+    return re.sub(r"([, \\])" if measurement else r"([,= \\])", r"\\\1", text)
 
 
 def _piece(key: str, column: Column) -> Any:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pe_kit import synth
 from pe_kit.errors import UsageError
-from pe_kit.lineprotocol import parse
+from pe_kit.lineprotocol.grammar import parse
 
 
 def test_a_series_has_one_point_for_each_tag_set_and_tick():
