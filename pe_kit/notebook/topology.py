@@ -130,10 +130,6 @@ def difference_html(difference: Difference) -> str:
             "removed": ("pe-bad", "− removed"),
             "changed": ("pe-warn", "~ changed"),
         }
-            "added": ("pe-good", "+ added"),
-            "removed": ("pe-bad", "− removed"),
-            "changed": ("pe-warn", "~ changed"),
-        }
         rows = []
         for row in frame.head(200).itertuples(index=False):
             tone, word = signs[row[0]]
