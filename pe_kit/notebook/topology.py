@@ -38,8 +38,9 @@ def topology_html(graph: Topology) -> str:
     described = "; ".join(f"{e.source} {e.kind} {e.target}" for e in graph.edges[:40])
     svg = (
         f'<svg role="img" aria-label="{escape(described)}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'style="max-width:100%;height:auto;color:var(--jp-content-font-color1,currentColor);font-size:12px">'
-        '<defs><marker id="pe-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        'style="max-width:100%;height:auto;color:var(--jp-content-font-color1,currentColor);font-size:12px">'
+        '<defs><marker id="pe-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto">'
         f'<path d="M0 0L8 4L0 8z" fill="currentColor"/></marker></defs>{arrows}{boxes}</svg>'
     )
     return page(f"{svg}{loops}{more}")
@@ -83,7 +84,9 @@ def _box(node: str, place: tuple[int, int], plugin: str) -> str:
         f'<g><title>{escape(node)} {escape(plugin)}</title><rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" '
         f'rx="{round_corners}" fill="var(--jp-layout-color1,Canvas)" stroke="currentColor"/>'
         f'<text x="{x + 10}" y="{y + 17}" fill="currentColor" font-weight="600">{escape(_cut(name))}</text>'
-        f'<text x="{x + 10}" y="{y + 32}" fill="var(--jp-content-font-color2,currentColor)">{escape(_cut(under))}</text></g>'
+        f'<text x="{x + 10}" y="{y + 32}" fill="var(--jp-content-font-color2,currentColor)">'
+        f"{escape(_cut(under))}</text>"
+        "</g>"
     )
 
 

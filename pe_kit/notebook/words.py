@@ -101,6 +101,30 @@ def _logs() -> Options:
     return words
 
 
+def _inject() -> Options:
+    words = Options("%pe inject", "Let something go wrong on purpose; without words: the faults that there are.")
+    words.add_argument(
+        "site", metavar="SITE", nargs="?", help="query, write_sync, write_back, cache, batch, call, http"
+    )
+    words.add_argument(
+        "fault", metavar="FAULT", nargs="?", help="such as error, slow:30s, reject, vanish, twice, jump:1h"
+    )
+    words.add_argument("--trigger", metavar="NAME", help="only in this trigger's calls")
+    words.add_argument("--nth", metavar="N", type=int, help="only the n-th pass of the site")
+    words.add_argument("--match", metavar="TEXT", help="only where the SQL, key, database or URL has this text")
+    words.add_argument("--chance", metavar="P", type=float, help="with this probability, drawn from the engine's seed")
+    words.add_argument("--times", metavar="N", type=int, default=1, help="how often; 0: every time")
+    return words
+
+
+def _run_inject(magics: Magics, got: Namespace) -> Any:
+    if got.site is None:
+        return magics.engine.faults
+    when = {k: getattr(got, k) for k in ("trigger", "nth", "match", "chance") if getattr(got, k) is not None}
+    magics.engine.inject(got.site, got.fault or "", when=when, times=got.times or None)
+    return magics.engine.faults
+
+
 def _use() -> Options:
     words = Options("%pe use", "Let the magics speak to the Engine in this variable.")
     words.add_argument("variable", metavar="VARIABLE")
@@ -144,6 +168,10 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "plugins": Subcommand(
         Options("%pe plugins", "The plugin files and who uses them."), lambda magics, _: magics.engine.plugins
     ),
+    "topology": Subcommand(
+        Options("%pe topology", "Who feeds whom, as a picture."), lambda magics, _: magics.engine.topology()
+    ),
+    "inject": Subcommand(_inject(), _run_inject),
     "use": Subcommand(_use(), _run_use),
     "help": Subcommand(Options("%pe help", "This table."), _run_help),
 }
