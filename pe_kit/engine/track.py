@@ -126,7 +126,7 @@ def _profiling(body: Callable[[], Any], seen: dict[str, Any]) -> Callable[[], An
             rows = [
                 ProfileRow(f"{name} ({file.rsplit('/', 1)[-1]}:{number})", calls, own, total)
                 for (file, number, name), (_, calls, own, total, _) in stats.stats.items()
-                if "/pe_kit/engine/" not in file
+                if "/pe_kit/" not in file or file.endswith("localapi.py")
             ]
             seen["profile_rows"] = tuple(sorted(rows, key=lambda row: -row.total)[:_PROFILE_ROWS])
 
