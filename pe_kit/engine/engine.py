@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from pe_kit.synth.series import Series
+
 __all__ = ["Engine"]
 
 ERROR_BEHAVIORS = ("log", "retry", "disable")
@@ -834,6 +836,19 @@ class Engine:
         from pe_kit.notebook.plot import plot
 
         return plot(self, what, db)
+
+    def play(
+        self,
+        series: Series | Sequence[Series],
+        db: str,
+        *,
+        every: str | timedelta | float = "1s",
+        progress: bool = True,
+    ) -> Outcome:
+        """Let time pass and write made-up points (:func:`pe_kit.synth.series`) as they arrive, once ``every``."""
+        from pe_kit.synth.play import play
+
+        return play(self, series, db, every, progress=progress)
 
     def fidelity(self) -> pd.DataFrame:
         """The fidelity ledger: every simulated behaviour with its claim, source, test and status."""

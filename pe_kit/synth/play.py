@@ -13,6 +13,7 @@ from pe_kit.duration import as_duration_ns
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.interrupt import AdvanceInterrupted
 from pe_kit.engine.outcome import Outcome
+from pe_kit.engine.runtime import KEPT_RUNS
 from pe_kit.errors import PartialWriteError, UsageError
 from pe_kit.synth.series import Series
 from pe_kit.synth.signals import Duration
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
 
 __all__ = ["play"]
-
-KEPT_RUNS = 100_000
 
 
 def play(
@@ -59,18 +58,18 @@ def play(
     slots = [-((start - part.arrivals) // step) for part in parts]  # how many steps from now, rounded up
     outcome = None
     before = start - 1
-    for slot in _shown(np.unique(np.concatenate(slots)).tolist(), progress):
-        until = start + slot * step
-        try:
+    try:
+        for slot in _shown(np.unique(np.concatenate(slots)).tolist(), progress):
+            until = start + slot * step
             if until > engine.now_ns:
                 outcome = _add(outcome, engine.advance_to(until))
             for part in parts:
                 if len(arrived := part.between(before, until)):
                     outcome = _add(outcome, _write(engine, arrived, db))
-        except AdvanceInterrupted as stop:
-            raise AdvanceInterrupted(_add(outcome, stop.outcome).outcome(engine.now_ns)) from None
-        before = until
-    return _add(outcome, engine.flush()).outcome(engine.now_ns)
+            before = until
+        return _add(outcome, engine.flush()).outcome(engine.now_ns)
+    except AdvanceInterrupted as stop:
+        raise AdvanceInterrupted(_add(outcome, stop.outcome).outcome(engine.now_ns)) from None
 
 
 def _write(engine: Engine, arrived: Series, db: str) -> Outcome:

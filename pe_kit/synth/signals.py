@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from numbers import Real
 from typing import Any
 
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-Duration = str | float
+Duration = str | timedelta | float
 DAY = 86_400 * 10**9
 EPOCH = "2026-01-01T00:00:00Z"
 OFFICE = (
