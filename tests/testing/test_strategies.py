@@ -102,16 +102,20 @@ def test_requests_reach_a_request_plugin(request):
 
 CALM = """
 def process_writes(influxdb3_local, table_batches, args=None):
-    for batch in table_batches:
-        influxdb3_local.info(batch["table_name"], [row.get("temp") for row in batch["rows"]])
+    with open(args["seen"], "a") as seen:
+        seen.write(str(len(table_batches)))
 """
 
 
-def test_a_plugin_that_takes_everything_passes(tmp_path):
-    testing.never_raises(CALM, SCHEMA, max_examples=10)
-    (tmp_path / "calm.py").write_text(CALM)
-    testing.never_raises(tmp_path / "calm.py", SCHEMA, {"a": "b"}, max_examples=10)
-    testing.never_raises(str(tmp_path / "calm.py"), SCHEMA, spec="table:home", max_examples=10)
+def test_a_plugin_that_takes_everything_passes_given_as_source_or_file(tmp_path):
+    path, seen = tmp_path / "calm.py", tmp_path / "seen"
+    path.write_text(CALM)
+    for plugin in (CALM, path, str(path)):
+        testing.never_raises(plugin, SCHEMA, {"seen": str(seen)}, max_examples=10)
+    counts = seen.read_text()
+    assert len(counts) == 30, "each was called with ten batches"
+    testing.never_raises(CALM, SCHEMA, {"seen": str(seen)}, spec="table:home", max_examples=10)
+    assert set(seen.read_text()[30:]) <= {"0", "1"}, "a table trigger gets its table or nothing"
 
 
 @pytest.mark.parametrize(
