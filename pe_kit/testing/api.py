@@ -217,7 +217,8 @@ class _TestCall(Call):
         self.told = True
         well = False
         try:
-            value = function(*given)
+            clocked = self.runtime.around
+            value = function(*given) if clocked is None else clocked(self, lambda: function(*given))
             well = True
         finally:
             self._end(well, getattr(function, "__name__", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from pe_kit import synth
 from pe_kit.synth.gallery import page, pictures
@@ -19,5 +20,13 @@ def test_the_committed_page_and_pictures_are_what_the_gallery_writes():
 
 def test_every_signal_and_imperfection_has_its_picture_on_the_page():
     shown = set(re.findall(r"synth/(\w+)\.svg", page()))
-    others = {"Imperfection", "Series", "Signal", "requests", "series", "ticks", "play"}
+    others = {"Imperfection", "Series", "Signal", "requests", "series", "ticks"}
     assert shown == (set(synth.__all__) - others) | {"office"}
+
+
+def test_the_code_on_the_page_runs():
+    code = page().partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["outcome"].ok
+    assert names["worn"].frame().shape == (len(names["worn"]), 3)

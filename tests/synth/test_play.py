@@ -52,6 +52,19 @@ def test_every_point_is_written_when_it_has_arrived_and_time_has_passed(engine):
     assert stored["room"].to_pylist() == wanted["room"].to_pylist()
 
 
+@pytest.mark.parametrize("form", ["arrow", "frame", "lp"])
+def test_every_form_of_a_series_can_be_written_at_once_with_the_same_result(engine, form):
+    worn = plain() | synth.nulls(0.2) | synth.late(0.2) | synth.duplicates(0.1)
+    data = getattr(worn, form)()
+    if form == "lp":
+        engine.write(data, "db", precision="ns")
+    else:
+        engine.write(data, "db", table="home", tags=worn.tags)
+    engine.write(worn.lp(), "wanted", precision="ns")
+    stored = [engine.query_arrow("SELECT * FROM home ORDER BY time, room", db).to_pylist() for db in ("db", "wanted")]
+    assert stored[0] == stored[1]
+
+
 def test_schedules_fire_on_the_way_and_the_outcome_holds_everything(engine):
     engine.create_trigger("tick", db="db", path="watch.py", spec="every:10s")
     outcome = engine.play(plain(), "db")

@@ -272,3 +272,9 @@ def test_a_line_without_time_gets_the_virtual_time():
     api = LocalApi(start="2030-05-01")
     api.call(lambda influxdb3_local, args: influxdb3_local.write(LineBuilder("out").int64_field("n", 1)))
     assert api.query("SELECT time FROM out") == [{"time": 1_903_824_000_000_000_000}]
+
+
+def test_a_called_function_runs_under_the_clock_that_the_engine_gives_to_plugins():
+    api = LocalApi()
+    api.engine._runtime.around = lambda call, body: (call.database, body())
+    assert api.call(lambda influxdb3_local, args: "done") == ("db", "done")
