@@ -200,24 +200,8 @@ def never_raises(
 
 def _text(st: Any) -> Any:
     """Short text with what breaks programs: blanks, quotes, commas, other alphabets, text that looks like a number."""
-    odd = [
-        "a b",
-        "a,b",
-        "a=b",
-        'say "hi"',
-        "C:\\dir",
-        "naïve",
-        "温度",
-        "🙂",
-        "0",
-        "-1",
-        "NaN",
-        "null",
-        "None",
-        "%",
-        "{}",
-        "$x",
-    ]
+    odd = ["a b", "a,b", "a=b", 'say "hi"', "C:\\dir", "\\", '\\"', "naïve", "温度", "🙂"]
+    odd += ["0", "-1", "NaN", "null", "None", "%", "{}", "$x"]
     return st.sampled_from(odd) | st.text(st.characters(codec="utf-8"), max_size=12)
 
 

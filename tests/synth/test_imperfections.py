@@ -29,6 +29,7 @@ def test_gaps_with_a_length_lose_a_stretch_of_one_tag_set():
     steps = np.concatenate([np.diff(worn.times[worn.which == k]) for k in range(3)])
     assert set(np.unique(steps[steps > 10 * SECOND]) >= 5 * MINUTE) == {True}
     assert (worn.which == 0).sum() != (worn.which == 1).sum()
+    assert [int(worn.times[worn.which == k][0]) for k in range(3)] == [int(plain().times[0])] * 3
 
 
 def test_late_points_keep_their_time_and_arrive_up_to_by_later():
@@ -46,6 +47,8 @@ def test_out_of_order_points_are_overtaken_by_a_few_and_arrive_with_them():
     assert sorted(worn.times) == sorted(plain().times)
     assert (np.diff(worn.times) < 0).any()
     assert 0 < (worn.arrivals - worn.times).max() <= 20 * SECOND
+    alone = synth.series("m", {"v": 1}, every="1s", points=9, start=0) | synth.out_of_order(0.3, places=1)
+    assert (np.diff(alone.times) < 0).any()
 
 
 def test_duplicates_come_again_with_the_same_tags_time_and_values():

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from pe_kit import Engine, testing
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.errors import OutcomeError, UsageError
-from pe_kit.lineprotocol.grammar import parse
+from pe_kit.lineprotocol.grammar import parse, parse_line
 
 SCHEMA = {
     "home": {
@@ -41,6 +41,15 @@ def test_the_lines_have_the_fields_of_the_schema_in_their_kinds(lp):
         kinds = SCHEMA[item.line.measurement]["fields"]
         assert item.line.fields
         assert all(letters[kinds[name]] == kind for name, kind, _ in item.line.fields)
+
+
+@calm
+@given(testing.strategies._points(SCHEMA, 1, 10))
+def test_a_line_says_exactly_what_its_row_holds(points):
+    for point in points:
+        read = parse_line(testing.strategies._line(point, SCHEMA))
+        assert (read.measurement, dict(read.tags), read.timestamp) == (point.table, point.tags, point.time)
+        assert {name: value for name, _, value in read.fields} == point.fields
 
 
 @calm
