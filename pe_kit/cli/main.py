@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import pe_kit
+from pe_kit.cli.backtest import backtest
 from pe_kit.cli.demo import demo
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.lab import lab
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
 app.command()(fidelity)
+app.command()(backtest)
 
 
 def _version(wanted: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from pe_kit.engine.outcome import Event, Outcome, Response, Run, Runs
 
@@ -20,6 +21,7 @@ class Collector:
         self.count = 0
         self.flushes = 0
         self.response: Response | None = None
+        self.watch: Callable[[Run], None] | None = None
         self._stops: list[BaseException] = []
         self._notes: dict[str, int] = {}
         self._first_error: BaseException | None = None
@@ -29,6 +31,8 @@ class Collector:
         """Take a finished run."""
         self.count += 1
         self.runs.append(run)
+        if self.watch is not None:
+            self.watch(run)
         if run.error is not None and self._first_error is None:
             self._first_error = run.error
         self._rejections += len(run.rejected)

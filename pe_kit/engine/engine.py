@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from pe_kit.backtest.run import Backtest
     from pe_kit.synth.series import Series
 
 __all__ = ["Engine"]
@@ -849,6 +850,42 @@ class Engine:
         from pe_kit.synth.play import play
 
         return play(self, series, db, every, progress=progress)
+
+    def backtest(
+        self,
+        data: Any,
+        db: str,
+        *,
+        table: str | None = None,
+        tags: Sequence[str] = (),
+        flush_every: str | timedelta | float = "1m",
+        until: datetime | str | int | None = None,
+        speed: float | None = None,
+        resume: bool = False,
+        progress: Any = True,
+    ) -> Backtest:
+        """Send data through the live triggers as time passes; schedules and TTLs fire in between.
+
+        Args:
+            data: what :meth:`write` takes, or the path of a Parquet, CSV, Arrow or line protocol file (streamed, so it
+                may be larger than memory), or of a folder of Parquet files; in time order, late rows arrive late.
+            db: the database.
+            table, tags: for data that is not line protocol.
+            flush_every: the length of a flush window, aligned to the epoch; a window is flushed at its end.
+            until: stop before the window of this moment; time then passes up to it.
+            speed: virtual seconds per real second; None: as fast as can be.
+            resume: skip what lies before the engine's time, to go on after an interrupt.
+            progress: True shows a bar; a function is called with (rows, virtual ns, real seconds).
+
+        Returns:
+            Backtest with ``.outcome``, ``.summary``, ``.compare(other)``, ``.plot()``. After Ctrl-C, what was done.
+        """
+        from pe_kit.backtest.progress import shown
+        from pe_kit.backtest.run import backtest
+
+        with shown(progress) as callback:
+            return backtest(self, data, db, table=table, tags=tags, flush_every=flush_every, until=until, speed=speed,
+                            resume=resume, progress=callback)  # fmt: skip
 
     def fidelity(self) -> pd.DataFrame:
         """The fidelity ledger: every simulated behaviour with its claim, source, test and status."""

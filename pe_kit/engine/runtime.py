@@ -105,6 +105,11 @@ class Runtime:
             self.flush_due_ns = self.ticks_from_ns + (passed // self.flush_interval_ns + 1) * self.flush_interval_ns
         return written
 
+    def flush_at(self, moment: int, database: str) -> None:
+        """Say that the user's data for a database waits in the WAL buffer and is flushed at a moment."""
+        self._writers.setdefault(database, []).append(None)
+        self.flush_due_ns = moment
+
     def flush(self) -> None:
         """Flush the WAL: data becomes queryable, caches see it, and each WAL trigger gets its work."""
         batches = self.store.flush()

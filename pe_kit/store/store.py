@@ -18,7 +18,7 @@ from pe_kit.store.frames import Frame, as_payload
 from pe_kit.store.ingest import admit_frame, admit_text
 from pe_kit.store.names import check_database_name, check_http_database_name
 from pe_kit.store.querylog import QueryLog
-from pe_kit.store.rows import GEN1_NS
+from pe_kit.store.rows import GEN1_NS, Part, TableRows
 from pe_kit.store.sources import own_sources
 from pe_kit.store.table import Table
 from pe_kit.store.wal import FlushedBatch, WalBuffer
@@ -50,6 +50,13 @@ class StoreSnapshot(NamedTuple):
     catalog: CatalogState
     databases: Mapping[str, DatabaseState]
     buffer: WalBuffer
+
+
+class Staged(NamedTuple):
+    """Admitted rows that are not yet written, and the lines that were refused."""
+
+    tables: list[TableRows]
+    errors: tuple[LineProtocolError, ...]
 
 
 class Store:
@@ -233,6 +240,25 @@ class Store:
         """
         with self._lock:
             return self._take(self._buffer, data, db, precision, accept_partial, table, tags, http_name)
+
+    def stage(
+        self,
+        data: Any,
+        db: str,
+        precision: str = "nanosecond",
+        table: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> Staged:
+        """Admit data as :meth:`write` does, bad lines aside, but hand the rows back: :meth:`put` writes them later."""
+        buffer = WalBuffer()
+        with self._lock:
+            written = self._take(buffer, data, db, precision, True, table, tags, True)
+        return Staged([rows for batch in buffer.take(GEN1_NS) for rows in batch.tables], written.errors)
+
+    def put(self, db: str, table: str, part: Part) -> None:
+        """Put admitted rows into the WAL buffer."""
+        with self._lock:
+            self._buffer.add(db, table, [part])
 
     def load(
         self,

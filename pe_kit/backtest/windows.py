@@ -1,0 +1,68 @@
+"""Admitted rows cut into flush windows by time, without touching a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from pe_kit.store.rows import Ints, Part, TableRows
+from pe_kit.types import Row
+
+__all__ = ["windows"]
+
+_SHORT = 64  # rows
+
+
+class _Whole(Part):
+    """The rows of a piece; their dicts are made once, together, when a plugin first asks for some."""
+
+    __slots__ = ("_dicts",)
+
+    def dicts(self) -> list[Row]:
+        if not hasattr(self, "_dicts"):
+            self._dicts = self.rows if self.rows is not None else self.fresh_dicts()
+        return self._dicts
+
+
+def _window(whole: _Whole, begin: int, stop: int) -> Part:
+    """A stretch of a piece: as dicts while it is short, since the table gathers those before it makes Arrow of them."""
+    if whole.columns is None or stop - begin < _SHORT:
+        return Part(whole.dicts()[begin:stop])
+    return Part(columns={name: array.slice(begin, stop - begin) for name, array in whole.columns.items()})
+
+
+def windows(tables: Iterable[TableRows], every_ns: int, floor_ns: int) -> Iterator[tuple[int, list[tuple[str, Part]]]]:
+    """Cut rows into windows.
+
+    Args:
+        tables: the rows of some tables, in any order of time.
+        every_ns: the length of a window; windows are aligned to the epoch.
+        floor_ns: rows of earlier windows arrive late, in the window that ends here or later first.
+
+    Yields:
+        The end of each window that has rows, ascending, and its (table, rows).
+    """
+    cuts: dict[int, list[tuple[str, Part]]] = {}
+    for rows in tables:
+        for part in rows.parts:
+            ends = np.maximum((part.times() // every_ns + 1) * every_ns, floor_ns)
+            if len(ends) > 1 and (ends[1:] < ends[:-1]).any():
+                order = np.argsort(ends, kind="stable")
+                part, ends = _taken(part, order), ends[order]
+            whole = _Whole(part.rows, part.columns)
+            bounds = [0, *(np.flatnonzero(ends[1:] != ends[:-1]) + 1).tolist(), len(ends)]
+            firsts = ends[bounds[:-1]].tolist()
+            for end, begin, stop in zip(firsts, bounds[:-1], bounds[1:], strict=True):
+                cuts.setdefault(end, []).append((rows.name, _window(whole, begin, stop)))
+    for end in sorted(cuts):
+        yield end, cuts[end]
+
+
+def _taken(part: Part, order: Ints) -> Part:
+    if part.rows is not None:
+        return Part([part.rows[at] for at in order.tolist()])
+    assert part.columns is not None
+    places = pa.array(order)
+    return Part(columns={name: array.take(places) for name, array in part.columns.items()})
