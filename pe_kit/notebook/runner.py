@@ -29,7 +29,8 @@ _TEMPLATE = """\
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block data_widget_view -%}{%- endblock -%}
-{%- block extra_css -%}<style>main { max-width: 1100px; margin: 0 auto; }</style>{%- endblock -%}
+{%- block extra_css -%}
+<style>main { max-width: 1100px; margin: 0 auto; } .highlight pre { white-space: pre-wrap; }</style>{%- endblock -%}
 """
 
 
@@ -164,7 +165,7 @@ def report_html(notebook: Any, title: str) -> str:
 
     config = Config()
     config.HighlightMagicsPreprocessor.enabled = True
-    config.HighlightMagicsPreprocessor.languages = {"%%plugin": "python", "%%query": "sql", "%%request": "json"}
+    config.HighlightMagicsPreprocessor.languages = {"%%plugin": "python", "%%query": "sql"}
     exporter = HTMLExporter(config=config, template_name="lab", raw_template=_TEMPLATE, embed_images=True)
     html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     return str(html)

@@ -9,10 +9,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
@@ -68,21 +68,15 @@ def lab_url(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     command += ["--IdentityProvider.token=", "--ServerApp.password=", "--LabApp.expose_app_in_browser=True"]
     command += [f"--ServerApp.root_dir={lab_folder}"]
     environment = os.environ | {name: str(home / folder) for name, folder in folders.items()}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=home) as server:
-        assert server.stderr is not None
-        said = []
-        for line in server.stderr:
-            said.append(line)
-            if "is running at" in line:
-                break
-        else:
-            pytest.fail("JupyterLab did not start:\n" + "".join(said))
-        drain = threading.Thread(target=said.extend, args=[server.stderr])
-        drain.start()
-        yield f"http://127.0.0.1:{port}/lab"
-        server.terminate()
-        server.wait()
-        drain.join()
+    log = home / "log"
+    with log.open("w") as errors, subprocess.Popen(command, env=environment, stderr=errors, cwd=home) as server:
+        try:
+            with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=60) as client:  # until it listens
+                specs = client.get(f"http://127.0.0.1:{port}/api/kernelspecs").json()
+            assert "python3" in specs["kernelspecs"], log.read_text(encoding="utf-8")
+            yield f"http://127.0.0.1:{port}/lab"
+        finally:
+            server.terminate()
 
 
 @pytest.fixture(scope="session")
