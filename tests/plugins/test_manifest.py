@@ -331,7 +331,7 @@ def test_a_metadata_docstring_that_breaks_its_rules_is_a_warning(
 
 @pytest.mark.parametrize("text", ["1.2.3", "0.0.0", "1.2.3-rc.1", "1.2.3+build.007", "1.2.3-a-b.0+x", "1.0.0--"])
 def test_versions(text: str) -> None:
-    check_version(text)
+    assert check_version(text) is None, "accepted"
 
 
 @pytest.mark.parametrize(
@@ -378,7 +378,7 @@ def test_what_is_no_version_says_why(text: str, reason: str) -> None:
     ],
 )
 def test_requirements(text: str) -> None:
-    check_requirement(text)
+    assert check_requirement(text) is None, "accepted"
 
 
 @pytest.mark.parametrize(
