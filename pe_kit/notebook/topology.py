@@ -39,7 +39,8 @@ def topology_html(graph: Topology) -> str:
     svg = (
         f'<svg role="img" aria-label="{escape(described)}" viewBox="0 0 {width} {height}" width="{width}" '
         'style="max-width:100%;height:auto;color:var(--jp-content-font-color1,currentColor);font-size:12px">'
-        '<defs><marker id="pe-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" '
+        '<defs><marker id="pe-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerUnits="userSpaceOnUse" '
+        'markerWidth="10" markerHeight="10" '
         'orient="auto">'
         f'<path d="M0 0L8 4L0 8z" fill="currentColor"/></marker></defs>{arrows}{boxes}</svg>'
     )
