@@ -113,3 +113,14 @@ def test_a_schedule_that_is_over_stops_silently(engine: Engine, plug: Plug) -> N
     assert len(engine.advance("366d").runs) == 1
     assert len(engine.advance("366d").runs) == 0
     assert engine.triggers.next_time.isna()[0]
+
+
+def test_fractions_of_a_second_show_in_the_log_and_not_in_the_call_time(engine: Engine, plug: Plug) -> None:
+    plug(TICK, "every:500ms")
+    engine.advance("1s")
+    starts = [t for t in engine.logs().log_text if t.startswith("starting")]
+    assert starts == [
+        "starting execution with scheduled time 2026-01-01 00:00:00.500 UTC",
+        "starting execution with scheduled time 2026-01-01 00:00:01 UTC",
+    ]
+    assert ticks(engine)[0] == "datetime.datetime(2026, 1, 1, 0, 0)"
