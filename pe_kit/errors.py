@@ -20,6 +20,7 @@ __all__ = [
     "DurationError",
     "EngineClosedError",
     "EngineOffError",
+    "FixtureError",
     "InvalidNameError",
     "LimitError",
     "LineProtocolError",
@@ -96,6 +97,10 @@ class DurationError(UsageError):
 
 class EngineClosedError(UsageError):
     """A call on an engine after ``close()``."""
+
+
+class FixtureError(PeKitError):
+    """A fixture that cannot be read, frozen or accepted; names the file, and the line where there is one."""
 
 
 class OutcomeError(PeKitError):
