@@ -887,6 +887,35 @@ class Engine:
             return backtest(self, data, db, table=table, tags=tags, flush_every=flush_every, until=until, speed=speed,
                             resume=resume, progress=callback)  # fmt: skip
 
+    def freeze(
+        self,
+        name: str,
+        *,
+        last: int | None = None,
+        runs: Any = None,
+        to: str | Path = "fixtures",
+        as_: str = "fixture",
+    ) -> Path:
+        """Keep a slice of this session as a fixture, once it has happened again from scratch.
+
+        Args:
+            name: of the fixture's folder.
+            last: only the newest so many events that can fire a plugin; what was there before them is loaded.
+            runs: only the events from the first to the last of these runs (or run ids).
+            to: the folder that it goes to.
+            as_: ``fixture``, or the same thing as ``pytest`` file, ``script``, ``curl`` calls or ``commands``.
+
+        Returns:
+            The path of what was written: ``to/name`` for a fixture.
+
+        Raises:
+            FixtureError: the session does not reproduce; says which line of which run differs, and why it may.
+            UsageError: the name, the slice or the form makes no sense.
+        """
+        from pe_kit.fixtures.freeze import freeze
+
+        return freeze(self, name, last, runs, to, as_)
+
     def fidelity(self) -> pd.DataFrame:
         """The fidelity ledger: every simulated behaviour with its claim, source, test and status."""
         from pe_kit.ledger import ledger_frame
