@@ -82,6 +82,7 @@ class Runtime:
         self.faults = Faults()
         self.random = rng
         self.around: Callable[[Call, Callable[[], Any]], Any] | None = None
+        self.arguments_of: Callable[[Trigger], dict[str, str]] = lambda trigger: dict(trigger.arguments or {})
         self._batches: deque[BatchSource] = deque(maxlen=KEPT_BATCHES)
         self._ready: deque[Work] = deque()
         self._ends = EventQueue()
@@ -220,7 +221,7 @@ class Runtime:
         if work.batch is not None and work.code is None and trigger.error_behavior == "retry":
             call.work = work = replace(work, code=code)
         api = PyPluginCallApi(call)
-        arguments = None if trigger.arguments is None else dict(trigger.arguments)
+        arguments = None if trigger.arguments is None else self.arguments_of(trigger)
         given: tuple[Any, ...]
         if work.batch is not None:
             given = (api, work.table_batches(), arguments)
