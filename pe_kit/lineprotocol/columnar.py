@@ -6,7 +6,9 @@ values become Arrow columns from offsets alone. Whatever is not certain is left 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -80,19 +82,35 @@ def parse_blocks(text: str, precision: Precision, missing_ns: int) -> Parsed:
         return Parsed([], items, len(items))
     parts: dict[Shape, list[_Part]] = {}
     items = []
-    position = count = 0
-    size = _BATCH
-    while position < len(text):
-        end = text.find("\n", position + size) + 1 or len(text)
-        batch = _Batch(text, position, end, precision, missing_ns)
+    count = 0
+    for batch in _batches(text, precision, missing_ns):
         for shape, arrays, numbers in batch.parts:
             parts.setdefault(shape, []).append((arrays, numbers + count))
-        items += [item._replace(number=item.number + count) for item in batch.items] if count else batch.items
-        position = batch.next_position
+        items += [Item(item.number + count, *item[1:]) for item in batch.items] if count else batch.items
         count += batch.count
-        size = _BATCH if len(batch.parts) < 8 else 4 * _BATCH  # many shapes pay off in larger batches
     blocks = [_block(shape, parts.pop(shape)) for shape in list(parts)]  # popped: each batch's arrays go as they are joined
     return Parsed(sorted(blocks, key=lambda block: int(block.numbers[0])), items, count)
+
+
+def _batches(text: str, precision: Precision, missing_ns: int) -> Iterator[_Batch]:
+    """Parse a text batch by batch, two at a time: numpy and Arrow leave the other processor free for the next one."""
+    position = planned = 0
+    size = _BATCH
+    running: deque[Future[_Batch]] = deque()
+    with ThreadPoolExecutor(2) as pool:
+        while position < len(text):
+            planned = max(planned, position)
+            while planned < len(text) and len(running) < 2:
+                end = text.find("\n", planned + size) + 1 or len(text)
+                running.append(pool.submit(_Batch, text, planned, end, precision, missing_ns))
+                planned = end
+            batch = running.popleft().result()
+            if batch.start < position < batch.end:  # a piece of the batch before has gone on into this one
+                batch = _Batch(text, position, batch.end, precision, missing_ns)
+            if batch.start == position:
+                position = batch.next_position
+                size = _BATCH if len(batch.parts) < 8 else 4 * _BATCH  # many shapes pay off in larger batches
+                yield batch
 
 
 def _block(shape: Shape, parts: list[_Part]) -> Block:
@@ -113,7 +131,7 @@ class _Batch:
     """
 
     def __init__(self, text: str, start: int, end: int, precision: Precision, missing_ns: int) -> None:
-        self.text, self.start = text, start
+        self.text, self.start, self.end = text, start, end
         self.next_position = end
         self.items: list[Item] = []
         self.parts: list[tuple[Shape, list[pa.Array], Longs]] = []
@@ -156,7 +174,7 @@ class _Batch:
                 state[row] = _NOTHING
         numbers = np.cumsum(state != _NOTHING)
         self.count = int(numbers[-1])
-        self.items = [item._replace(number=int(numbers[row])) for row, item in sorted(read.items()) if item]
+        self.items = [Item(int(numbers[row]), *item[1:]) for row, item in sorted(read.items()) if item]
         self.parts = [(shape, arrays, numbers[rows]) for shape, arrays, rows in self.parts]
 
     def _read_unsplit(self, unsplit: Longs, char_starts: Longs, state: np.ndarray) -> dict[int, Item | None]:
@@ -190,7 +208,7 @@ def _find_shapes(scan: Scan, state: np.ndarray) -> Iterator[_Found]:
         if end - begin >= _FEW_ROWS:
             rest, rest_moved = found.take(rows[begin:end], moved[begin:end], state)
             if len(rest) >= _FEW_ROWS:
-                order, parts = _alike(scan.likeness_of_keys[rest])
+                order, parts = _alike(scan.likeness_of_keys(rest))
                 for part in np.split(order, parts[1:-1]):
                     found.take_all(rest[part], rest_moved[part], state)
     yield found

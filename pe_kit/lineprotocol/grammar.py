@@ -61,18 +61,21 @@ class Item(NamedTuple):
     error: GrammarError | None
 
 
-# A line that needs no second look: no backslash anywhere, quotes only around string values, nothing that an alternative
-# of the grammar could read otherwise. Every repeat ends at a character that it cannot hold, so a match takes linear time.
-_PLAIN_FIELD = (
-    r'[^ \t\n,=\\"]+=(?:-?[0-9]+(?:i|(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|"[^"\\]*"|[tTfF]|[tT]rue|TRUE|[fF]alse|FALSE|[0-9]+u)'
+# A line that needs no second look: escapes only of what must be escaped, quotes only around string values, nothing that an
+# alternative of the grammar could read otherwise. Every repeat ends at a character that it cannot hold, so a match takes
+# linear time.
+_NAME = r'[^ \t\n,=\\"]+(?:\\[,= ][^ \t\n,=\\"]*)*'
+_VALUE = (
+    r"-?[0-9]+(?:i|(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|[0-9]+u|[tTfF]|[tT]rue|TRUE|[fF]alse|FALSE"
+    r'|"[^"\\]*(?:\\"[^"\\]*)*"'
 )
 _PLAIN = re.compile(
-    r'([^ \t\n\0,=\\"#][^ \t\n\0,=\\"]*)'
-    r'((?:,[^ \t\n,=\\"]+=[^ \t\n,=\\"]+)*) '
-    rf"({_PLAIN_FIELD}(?:,{_PLAIN_FIELD})*)"
+    r'([^ \t\n\0,=\\"#][^ \t\n\0,=\\"]*(?:\\[, ][^ \t\n\0,=\\"]*)*)'
+    rf"((?:,{_NAME}={_NAME})*) ({_NAME}=(?:{_VALUE})(?:,{_NAME}=(?:{_VALUE}))*)"
     r"(?: (-?[0-9]{1,19}))?(?:\n|\Z)"
 )
-_PLAIN_PARTS = re.compile(r'([^=]+)=("[^"]*"|[^,]+),?')
+_PLAIN_TAGS = re.compile(rf",({_NAME})=({_NAME})")
+_PLAIN_FIELDS = re.compile(rf",?({_NAME})=({_VALUE})(?=,|\Z)")
 
 _SPACE_OR_LF = re.compile(r"\\.|[ \n]", re.DOTALL)
 _AFTER_SPACE = re.compile(r'\\.|[=,"\n]', re.DOTALL)
@@ -208,13 +211,16 @@ def _plain(match: re.Match[str]) -> Line | None:
     measurement, tags_text, fields_text, time_text = match.groups()
     if len(fields_text) + len(tags_text) + len(measurement) > STRING_LIMIT // 4:
         return None
-    tags = tuple([tuple(tag.split("=")) for tag in tags_text[1:].split(",")]) if tags_text else ()
+    if "\\" in tags_text or "\\" in measurement:
+        measurement = _unescaped(measurement)
+        tags = tuple([(_unescaped(key), _unescaped(value)) for key, value in _PLAIN_TAGS.findall(tags_text)])
+    else:
+        tags = tuple([tuple(tag.split("=")) for tag in tags_text.split(",")[1:]])  # type: ignore[misc]  # pairs
     fields: list[tuple[str, str, Value]] = []
-    parts = (
-        _PLAIN_PARTS.findall(fields_text)
-        if '"' in fields_text
-        else [field.split("=") for field in fields_text.split(",")]
-    )
+    if "\\" in fields_text or '"' in fields_text:
+        parts = [(_unescaped(key), value) for key, value in _PLAIN_FIELDS.findall(fields_text)]
+    else:
+        parts = [field.split("=") for field in fields_text.split(",")]  # type: ignore[misc]
     for key, text in parts:
         last = text[-1]
         if last == "i":
@@ -222,7 +228,7 @@ def _plain(match: re.Match[str]) -> Line | None:
                 return None
             fields.append((key, "i", int(text[:-1])))
         elif last == '"':
-            fields.append((key, "s", text[1:-1]))
+            fields.append((key, "s", text[1:-1].replace(r"\"", '"')))
         elif last in "0123456789":
             fields.append((key, "f", float(text)))
         elif last == "u":
@@ -232,11 +238,16 @@ def _plain(match: re.Match[str]) -> Line | None:
         else:
             fields.append((key, "b", text[0] in "tT"))
     if time_text is None:
-        return Line(measurement, tags, tuple(fields), None)  # type: ignore[arg-type]  # pairs by the pattern
+        return Line(measurement, tags, tuple(fields), None)
     timestamp = int(time_text)
     if not INT64_MIN <= timestamp <= INT64_MAX:
         return None
-    return Line(measurement, tags, tuple(fields), timestamp)  # type: ignore[arg-type]
+    return Line(measurement, tags, tuple(fields), timestamp)
+
+
+def _unescaped(name: str) -> str:
+    """Unescape a name of ``_PLAIN``, which has no backslash that stands for itself."""
+    return name.replace(r"\,", ",").replace(r"\=", "=").replace(r"\ ", " ") if "\\" in name else name
 
 
 def _parse_any(piece: str) -> Line:

@@ -6,7 +6,6 @@ not certain that the grammar ends them there too.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -125,13 +124,11 @@ class Scan:
         lines, counts = np.unique(np.searchsorted(self.first, quotes, side="right") - 1, return_counts=True)
         self.quotes = np.zeros(len(self.starts), np.int32)
         self.quotes[lines] = counts
-        widths = self.widths[lines]
-        starts = np.cumsum(widths) - widths  # of each line among the delimiters that are looked at below
-        index = np.repeat(self.first[lines] - starts, widths) + np.arange(widths.sum())
+        index, starts = self._delimiters_of(lines)
         kinds = self.kinds[index]
         quote = kinds == QUOTE
         seen = np.cumsum(quote) - quote
-        inside = ((seen - np.repeat(seen[starts], widths)) & 1).astype(np.bool_)
+        inside = ((seen - np.repeat(seen[starts], self.widths[lines])) & 1).astype(np.bool_)
         balance = np.cumsum(np.where(inside, 0, (kinds == _EQUALS).astype(np.int64) - (kinds == _COMMA)))
         opening = np.flatnonzero(quote & ~inside)
         line = np.searchsorted(starts, opening, side="right") - 1
@@ -153,15 +150,20 @@ class Scan:
         hashes ^= np.where(end - begin >= 8, self.text.words[begin], 0) * np.uint64(0x9E3779B97F4A7C15)
         return hashes
 
-    @cached_property
-    def likeness_of_keys(self) -> Words:
-        """The same for each line of one measurement: lines with equal keys have equal numbers."""
-        equals = np.flatnonzero(self.kinds == _EQUALS)
-        sums = np.zeros(len(equals) + 1, np.uint64)
-        np.cumsum(self._name_hash(self.at[equals - 1] + 1, self.at[equals]), out=sums[1:])
-        counts = np.concatenate([[0], np.cumsum(self.kinds == _EQUALS)])
-        keys = sums[counts[self.first + self.widths]] - sums[counts[self.first]]
-        return keys * np.uint64(0x9E3779B97F4A7C15) + self.widths.astype(np.uint64)
+    def likeness_of_keys(self, rows: Longs) -> Words:
+        """The same for lines of one measurement: lines with equal keys have equal numbers."""
+        index, starts = self._delimiters_of(rows)
+        keys = self.kinds[index] == _EQUALS
+        ends = index[keys]
+        hashes = np.zeros(len(index), np.uint64)
+        hashes[keys] = self._name_hash(self.at[ends - 1] + 1, self.at[ends])
+        return np.add.reduceat(hashes, starts) * np.uint64(0x9E3779B97F4A7C15) + self.widths[rows].astype(np.uint64)
+
+    def _delimiters_of(self, rows: Longs) -> tuple[Longs, Longs]:
+        """Give the indices of all delimiters of some lines, and where in this list each line starts."""
+        widths = self.widths[rows]
+        starts = np.cumsum(widths) - widths
+        return np.repeat(self.first[rows] - starts, widths) + np.arange(widths.sum()), starts
 
     def reordered(self, rows: Longs) -> tuple[Text, Ints]:
         """Put lines in another order, and give how far each of them has moved: lines that belong together lie together."""
