@@ -812,7 +812,8 @@ class Engine:
         twin = Engine(start=checkpoint.now_ns, plugin_dir=folder, **self._settings)
         twin._private_dir = folder
         if folder is not None:
-            for name, content in {**checkpoint.files, **{k: v.encode() for k, v in sources.items()}}.items():
+            given = {k: v.encode() for k, v in sources.items()}
+            for name, content in {**self._history.first_files(), **checkpoint.files, **given}.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
         twin.store.restore(checkpoint.store)
