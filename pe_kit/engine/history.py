@@ -100,6 +100,21 @@ class History:
             self.dropped += len(gone)
             self.events = self.events[len(gone) :]
 
+    def first_files(self) -> dict[str, bytes]:
+        """The plugin files that were there before the session wrote any of them, as its triggers first saw them."""
+        engine = self._engine
+        if engine._runtime.folder is None or engine._registry is None:
+            return {}
+        first: dict[str, str] = {}
+        for event in self.events:
+            if event.kind in ("create_trigger", "write_plugin"):
+                first.setdefault(str(event.data.get("path") or event.data.get("filename")), event.kind)
+        files = plugin_files(engine._runtime.folder.path, {n for n, kind in first.items() if kind == "create_trigger"})
+        for name in files:
+            with suppress(PeKitError):
+                files[name] = engine._registry.versions(name)[0].source.encode()
+        return files
+
     def nearest(self, n: int) -> Checkpoint:
         """The newest checkpoint that is not after event ``n``.
 
