@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from pe_kit.lineprotocol import columns
-from pe_kit.lineprotocol.grammar import STRING_LIMIT, GrammarError, Item, Line, parse, parse_line, read_item
+from pe_kit.lineprotocol.grammar import STRING_LIMIT, GrammarError, Item, parse, parse_line, read_item
 from pe_kit.lineprotocol.scan import DELIMITERS, LITERAL_LIMIT, Ints, Longs, Mask, Scan, Text
 from pe_kit.lineprotocol.timestamps import Precision
 
@@ -88,12 +88,16 @@ def parse_blocks(text: str, precision: Precision, missing_ns: int) -> Parsed:
             parts.setdefault(shape, []).append((arrays, numbers + count))
         items += [Item(item.number + count, *item[1:]) for item in batch.items] if count else batch.items
         count += batch.count
-    blocks = [_block(shape, parts.pop(shape)) for shape in list(parts)]  # popped: each batch's arrays go as they are joined
+    # popped, so that the arrays of the batches go as they are joined
+    blocks = [_block(shape, parts.pop(shape)) for shape in list(parts)]
     return Parsed(sorted(blocks, key=lambda block: int(block.numbers[0])), items, count)
 
 
 def _batches(text: str, precision: Precision, missing_ns: int) -> Iterator[_Batch]:
-    """Parse a text batch by batch, two at a time: numpy and Arrow leave the other processor free for the next one."""
+    """Parse a text batch by batch; two at a time, as numpy and Arrow let other threads run."""
+    if len(text) <= _BATCH:
+        yield _Batch(text, 0, len(text), precision, missing_ns)
+        return
     position = planned = 0
     size = _BATCH
     running: deque[Future[_Batch]] = deque()
@@ -126,8 +130,8 @@ def _block(shape: Shape, parts: list[_Part]) -> Block:
 class _Batch:
     """A stretch of the text, from the start of a piece to the end of some line, parsed.
 
-    ``parts`` are rows by shape, ``items`` what the exact grammar read, both with numbers from 1 on; ``next_position`` is
-    where the next batch starts.
+    ``parts`` are rows by shape, ``items`` what the exact grammar read, both with numbers from 1 on; ``next_position``
+    is where the next batch starts.
     """
 
     def __init__(self, text: str, start: int, end: int, precision: Precision, missing_ns: int) -> None:
@@ -274,20 +278,20 @@ class _Found:
     def _fitting(self, rows: Longs, moved: Ints, shape: Shape, timed: bool) -> tuple[Longs, list[_Span]]:
         """Give the rows that have all that is literal in a shape, and where their values are, a column at a time.
 
-        Between two values is a literal of which only the first and the last byte delimit. Where it stands, the delimiters
-        need no look of their own; and the values, found between the others, hold none.
+        Between two values is a literal of which only the first and the last byte delimit. Where it stands, the
+        delimiters need no look of their own; and the values, found between the others, hold none.
         """
         scan = self.scan
         literals = [f",{key}=" for key in (*shape.tag_keys, *shape.field_keys)] + [" "] * timed
         literals[len(shape.tag_keys)] = f" {shape.field_keys[0]}="
         literals[0] = shape.measurement + literals[0]
-        classes = [None] * len(shape.tag_keys) + [columns.last_bytes(kind) for kind in shape.field_kinds] + [None] * timed
+        kinds = [None] * len(shape.tag_keys) + list(shape.field_kinds) + [None] * timed
         width = 2 * len(literals) + (not timed)
         fits = scan.widths[rows] == width
         rows, moved = rows[fits], moved[fits]
         first, at = scan.first[rows], scan.starts[rows] + moved
         values: list[_Span] = []
-        for index, (literal, last_bytes) in enumerate(zip(literals, classes, strict=True)):
+        for index, (literal, kind) in enumerate(zip(literals, kinds, strict=True)):
             text = literal.encode()
             if len(text) > LITERAL_LIMIT:
                 return rows[:0], []
@@ -299,8 +303,8 @@ class _Found:
             begin = at + len(text)
             fits = self.text.matches(at, text)
             fits &= end > begin
-            if last_bytes is not None:
-                fits &= last_bytes[self.text.raw[end - 1]]
+            if kind:
+                fits &= columns.ends(kind, self.text.raw[end - 1])
             values.append((begin, end))
             if not fits.all():
                 rows, moved, first, end = rows[fits], moved[fits], first[fits], end[fits]

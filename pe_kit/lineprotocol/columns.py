@@ -1,7 +1,7 @@
 """Values of many lines, given by their offsets, as one Arrow array.
 
-Every reader also says of which rows it is certain: a value in any form that the exact grammar may read otherwise, or not at
-all, is not certain, and what the array holds for it means nothing.
+Every reader also says of which rows it is certain: a value in any form that the exact grammar may read otherwise, or
+not at all, is not certain, and what the array holds for it means nothing.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pe_kit.lineprotocol.scan import QUOTE, Ints, Longs, Mask, Text
+from pe_kit.lineprotocol.scan import QUOTE, Bytes, Ints, Longs, Mask, Text
 from pe_kit.lineprotocol.timestamps import INT64_MAX, Precision, units_of
 
-__all__ = ["field", "joined", "last_bytes", "texts", "times", "timestamps"]
+__all__ = ["ends", "field", "joined", "texts", "times", "timestamps"]
 
 _TYPES = {"i": pa.int64(), "u": pa.uint64(), "f": pa.float64()}
 # what fits for certain; Arrow itself reads more than the grammar, and refuses a whole array for one bad value
@@ -24,17 +24,18 @@ _CERTAIN = {
 }
 _BOOLEANS = ("t", "T", "true", "True", "TRUE", "f", "F", "false", "False", "FALSE")
 _MINUS, _FIRST_LETTER = ord("-"), 0x40
-_DIGITS = np.zeros(256, np.bool_)
-_DIGITS[list(b"0123456789")] = True
-_LAST_BYTES = {"f": _DIGITS}
-for _kind, _bytes in {"i": b"i", "u": b"u", "s": b'"', "b": b"tTeEfF"}.items():
-    _LAST_BYTES[_kind] = np.zeros(256, np.bool_)
-    _LAST_BYTES[_kind][list(_bytes)] = True
+_LAST_OF_BOOLEANS = np.zeros(256, np.bool_)
+_LAST_OF_BOOLEANS[list(b"tTeEfF")] = True
 
 
-def last_bytes(kind: str) -> Mask:
-    """Give, for each byte, whether values of a kind can end with it; no byte serves two kinds."""
-    return _LAST_BYTES[kind]
+def ends(kind: str, last: Bytes) -> Mask:
+    """Say which last bytes a value of a kind can have; no byte serves two kinds."""
+    if kind == "f":
+        return _digits(last)
+    if kind == "b":
+        return _LAST_OF_BOOLEANS[last]
+    same: Mask = last == (QUOTE if kind == "s" else ord(kind))
+    return same
 
 
 def field(kind: str, text: Text, begin: Ints, end: Ints) -> tuple[pa.Array, Mask]:
@@ -49,9 +50,9 @@ def field(kind: str, text: Text, begin: Ints, end: Ints) -> tuple[pa.Array, Mask
         return pa.array(codes.fill_null(0).to_numpy() < 5), certain
     if kind == "f":
         first = text.raw[begin]
-        certain = _DIGITS[first]
+        certain = _digits(first)
         if not certain.all():
-            certain |= (first == _MINUS) & _DIGITS[text.raw[begin + 1]]
+            certain |= (first == _MINUS) & _digits(text.raw[begin + 1])
         return _numbers(kind, texts(text, begin, end), certain)
     return _numbers(kind, texts(text, begin, end - 1), np.ones(len(begin), np.bool_))
 
@@ -86,7 +87,7 @@ def texts(text: Text, begin: Ints, end: Ints) -> pa.StringArray:
     bounds[1::2] = end
     # every second element of this array is what lies between two stretches
     stretches = pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), text.buffer)
-    return stretches.take(pa.array(np.arange(0, len(bounds), 2, np.int32)))
+    return stretches.take(pa.array(np.arange(0, len(bounds), 2, dtype=np.int32)))
 
 
 def joined(chunks: list[pa.Array]) -> pa.Array:
@@ -112,8 +113,13 @@ def _numbers(kind: str, array: pa.StringArray, certain: Mask) -> tuple[pa.Array,
 
 
 def _matches(kind: str, array: pa.StringArray) -> Mask:
-    return pc.match_substring_regex(array, _CERTAIN[kind]).to_numpy(zero_copy_only=False)
+    matches: Mask = pc.match_substring_regex(array, _CERTAIN[kind]).to_numpy(zero_copy_only=False)
+    return matches
 
 
 def _zeros_for(rows: Mask, array: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pa.array(rows), "0", array) if rows.any() else array
+
+
+def _digits(chars: Bytes) -> Mask:
+    return (chars - np.uint8(ord("0"))) <= 9

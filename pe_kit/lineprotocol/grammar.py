@@ -13,7 +13,18 @@ from typing import NamedTuple
 from pe_kit.lineprotocol.timestamps import INT64_MAX, INT64_MIN
 from pe_kit.types import Value
 
-__all__ = ["STRING_LIMIT", "GrammarError", "Item", "Line", "parse", "parse_line", "piece_end", "read_item", "render", "split_lines"]
+__all__ = [
+    "STRING_LIMIT",
+    "GrammarError",
+    "Item",
+    "Line",
+    "parse",
+    "parse_line",
+    "piece_end",
+    "read_item",
+    "render",
+    "split_lines",
+]
 
 STRING_LIMIT = 1_048_576
 """Most UTF-8 bytes that a name, tag value or string value may have, unescaped."""
@@ -50,8 +61,8 @@ class GrammarError(Exception):
 class Item(NamedTuple):
     """One piece of a text with what came of it: exactly one of ``line`` and ``error`` is set.
 
-    ``number`` counts from 1 and passes over blank and comment lines, as the server's line numbers do. ``offset`` is where
-    ``piece`` starts in the text, after the blanks and comments before it.
+    ``number`` counts from 1 and passes over blank and comment lines, as the server's line numbers do. ``offset`` is
+    where ``piece`` starts in the text, after the blanks and comments before it.
     """
 
     number: int
@@ -61,9 +72,9 @@ class Item(NamedTuple):
     error: GrammarError | None
 
 
-# A line that needs no second look: escapes only of what must be escaped, quotes only around string values, nothing that an
-# alternative of the grammar could read otherwise. Every repeat ends at a character that it cannot hold, so a match takes
-# linear time.
+# A line that needs no second look: escapes only of what must be escaped, quotes only around string values, nothing that
+# an alternative of the grammar could read otherwise. Every repeat ends at a character that it cannot hold, so a match
+# takes linear time.
 _NAME = r'[^ \t\n,=\\"]+(?:\\[,= ][^ \t\n,=\\"]*)*'
 _VALUE = (
     r"-?[0-9]+(?:i|(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|[0-9]+u|[tTfF]|[tT]rue|TRUE|[fF]alse|FALSE"
@@ -107,7 +118,7 @@ def parse(text: str) -> Iterator[Item]:
 
 
 def read_item(text: str, position: int, number: int) -> tuple[Item | None, int]:
-    """Read the piece that starts at ``position``: its item, or None for a blank or a comment, and the next piece's start."""
+    """Read the piece at ``position``; give its item, or None for blanks and comments, and where the next one starts."""
     match = _PLAIN.match(text, position)
     if match:
         line = _plain(match)
@@ -215,7 +226,7 @@ def _plain(match: re.Match[str]) -> Line | None:
         measurement = _unescaped(measurement)
         tags = tuple([(_unescaped(key), _unescaped(value)) for key, value in _PLAIN_TAGS.findall(tags_text)])
     else:
-        tags = tuple([tuple(tag.split("=")) for tag in tags_text.split(",")[1:]])  # type: ignore[misc]  # pairs
+        tags = tuple([tuple(tag.split("=")) for tag in tags_text.split(",")[1:]])
     fields: list[tuple[str, str, Value]] = []
     if "\\" in fields_text or '"' in fields_text:
         parts = [(_unescaped(key), value) for key, value in _PLAIN_FIELDS.findall(fields_text)]

@@ -1,7 +1,7 @@
 """Where the bytes of a text may delimit, found for all of its lines at once.
 
-Offsets are bytes of the UTF-8 form. A line here ends at every line feed; the rows in ``unsplit`` are those of which it is
-not certain that the grammar ends them there too.
+Offsets are bytes of the UTF-8 form. A line here ends at every line feed; the rows in ``unsplit`` are those of which it
+is not certain that the grammar ends them there too.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["DELIMITERS", "LITERAL_LIMIT", "PADDING", "QUOTE", "Ints", "Longs", "Mask", "Scan", "Text"]
+__all__ = ["DELIMITERS", "LITERAL_LIMIT", "PADDING", "QUOTE", "Bytes", "Ints", "Longs", "Mask", "Scan", "Text"]
 
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Ints = np.ndarray[Any, np.dtype[np.int32]]
 Longs = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -34,7 +35,8 @@ class Text:
     """UTF-8 bytes that can be looked at in many places at once; at least ``PADDING`` bytes follow the text proper.
 
     Attributes:
-        raw: the bytes. words: the eight bytes from each offset on, as a little-endian number. buffer: as Arrow has them.
+        raw: the bytes. words: the eight bytes from each offset on, as a little-endian number. buffer: the bytes as
+            Arrow has them.
     """
 
     def __init__(self, buffer: pa.Buffer) -> None:
@@ -82,15 +84,14 @@ class Scan:
         self._find_lines()
         self.quotes: Ints | None = None
         unsplit = np.zeros(len(self.starts), np.bool_)
-        quotes = np.flatnonzero(self.kinds == QUOTE) if self.odd else ()
-        if len(quotes):
+        if self.odd and (quotes := np.flatnonzero(self.kinds == QUOTE)).size:
             self._leave_out_quoted(quotes, unsplit)
         if data.find(b"\\", 0, size) >= 0:
             unsplit[np.searchsorted(self.ends, np.flatnonzero(self.text.raw[:size] == _BACKSLASH))] = True
         self.unsplit = np.flatnonzero(unsplit)
 
     def _find_delimiters(self, size: int) -> None:
-        """Find all bytes up to the comma and all equals signs, which takes two comparisons, and drop the harmless ones."""
+        """Find all bytes up to the comma, and equals signs, in two comparisons; then drop the harmless ones."""
         at, kinds = [], []
         for offset in range(0, size, _WINDOW):
             window = self.text.raw[offset : min(offset + _WINDOW, size)]
@@ -119,7 +120,7 @@ class Scan:
     def _leave_out_quoted(self, quotes: Longs, unsplit: Mask) -> None:
         """Drop quotes and the delimiters within them; mark the lines in which a quote may mean something else.
 
-        The server counts equals signs and commas from the first space on; a quote opens while there are more of the former.
+        The server counts equals signs and commas from the first space on; a quote opens while the former are more.
         """
         lines, counts = np.unique(np.searchsorted(self.first, quotes, side="right") - 1, return_counts=True)
         self.quotes = np.zeros(len(self.starts), np.int32)
@@ -157,7 +158,9 @@ class Scan:
         ends = index[keys]
         hashes = np.zeros(len(index), np.uint64)
         hashes[keys] = self._name_hash(self.at[ends - 1] + 1, self.at[ends])
-        return np.add.reduceat(hashes, starts) * np.uint64(0x9E3779B97F4A7C15) + self.widths[rows].astype(np.uint64)
+        sums: Words = np.add.reduceat(hashes, starts) * np.uint64(0x9E3779B97F4A7C15)
+        sums += self.widths[rows].astype(np.uint64)
+        return sums
 
     def _delimiters_of(self, rows: Longs) -> tuple[Longs, Longs]:
         """Give the indices of all delimiters of some lines, and where in this list each line starts."""
@@ -166,7 +169,7 @@ class Scan:
         return np.repeat(self.first[rows] - starts, widths) + np.arange(widths.sum()), starts
 
     def reordered(self, rows: Longs) -> tuple[Text, Ints]:
-        """Put lines in another order, and give how far each of them has moved: lines that belong together lie together."""
+        """Give the text of some lines in the order of the rows, and how far each line has moved."""
         size = self.ends[-1] + 1
         bounds = np.concatenate([self.starts, [size, size + PADDING]]).astype(np.int32)
         lines = pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), self.text.buffer)
@@ -183,7 +186,9 @@ class Scan:
     def _name_hash(self, begin: Ints, end: Ints) -> Words:
         """Mix the length and the last eight bytes of each stretch."""
         size = np.minimum(end - begin, 8).astype(np.uint64)
-        hashes = self.text.words[np.maximum(end - 8, 0)] >> ((np.uint64(8) - size) * np.uint64(8) & np.uint64(63))
+        hashes: Words = self.text.words[np.maximum(end - 8, 0)] >> (
+            (np.uint64(8) - size) * np.uint64(8) & np.uint64(63)
+        )
         hashes *= np.uint64(0xD6E8FEB86659FD93)
         hashes ^= hashes >> np.uint64(32)
         hashes += (end - begin).astype(np.uint64)
