@@ -106,13 +106,13 @@ class Lab:
         self.notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
         page.goto(f"{url}/tree/{notebook}?reset")
         self.wait_until_idle(60)
+        self.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
 
     def wait_until_idle(self, seconds: float) -> None:
         """Wait until the kernel is there and no cell is waiting or running."""
+        idle = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+        self.page.wait_for_function(idle, timeout=seconds * 1000)
         waiting = self.notebook.locator(".jp-InputPrompt", has_text="[*]")
-        expect(self.notebook.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')).to_be_visible(
-            timeout=seconds * 1000
-        )
         expect(waiting).to_have_count(0, timeout=seconds * 1000)
 
     def run_all(self, seconds: float = 180) -> None:
@@ -137,9 +137,12 @@ class Lab:
         """Save a picture of the whole notebook under reports/screenshots."""
         path = REPORTS / "screenshots" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        height = self.notebook.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollHeight")
+        panel = self.notebook.locator(".jp-WindowedPanel-outer")
+        height = panel.evaluate("panel => panel.scrollHeight")
         before = self.page.viewport_size
         self.page.set_viewport_size({"width": 1280, "height": min(int(height) + 120, 16_000)})
+        panel.evaluate("panel => { panel.scrollTop = 0; }")
+        expect(self.notebook.locator(".jp-Cell").first).to_be_in_viewport()
         self.page.screenshot(path=path)
         self.page.set_viewport_size(before or {"width": 1280, "height": 900})
         return path
