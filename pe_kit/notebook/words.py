@@ -168,6 +168,10 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "plugins": Subcommand(
         Options("%pe plugins", "The plugin files and who uses them."), lambda magics, _: magics.engine.plugins
     ),
+    "workbench": Subcommand(
+        Options("%pe workbench", "The widget to compose, fire and look with."),
+        lambda magics, _: magics.engine.workbench(),
+    ),
     "topology": Subcommand(
         Options("%pe topology", "Who feeds whom, as a picture."), lambda magics, _: magics.engine.topology()
     ),
