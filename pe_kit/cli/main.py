@@ -11,6 +11,7 @@ import pe_kit
 from pe_kit.cli.backtest import backtest
 from pe_kit.cli.demo import demo
 from pe_kit.cli.fidelity import fidelity
+from pe_kit.cli.fixtures import fixtures
 from pe_kit.cli.lab import lab
 from pe_kit.errors import PeKitError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
 app.command()(fidelity)
+app.add_typer(fixtures, name="fixtures")
 app.command()(backtest)
 
 
