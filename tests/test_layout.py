@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pe_kit"
 
 # Each floor may import from itself and from those below it.
 FLOORS = (
-    {"errors", "types", "clock", "duration"},
+    {"errors", "types", "clock", "duration", "tagged"},
     {"lineprotocol"},
     {"store"},
     {"plugins"},

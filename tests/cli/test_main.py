@@ -103,3 +103,16 @@ def test_an_error_of_the_kit_is_a_sentence_and_status_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("pe-kit: ")
     assert "Traceback" not in done.stderr
+
+
+def test_fidelity_shows_the_ledger_and_its_count() -> None:
+    done = CliRunner().invoke(app, ["fidelity", "--status", "absent"])
+    rows = json.loads(CliRunner().invoke(app, ["fidelity", "--status", "absent", "--json"]).stdout)
+    assert done.exit_code == 0
+    assert done.output.rstrip().endswith(f"{len(rows)} absent")
+    assert {row["status"] for row in rows} == {"absent"}
+
+
+def test_fidelity_answers_an_unknown_status_with_the_near_one() -> None:
+    done = subprocess.run([CLI, "fidelity", "--status", "absnt"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "pe-kit: there is no status 'absnt'\nDid you mean 'absent'?\n")
