@@ -13,7 +13,7 @@ from pe_kit.cli.demo import demo
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.fixtures import fixtures
 from pe_kit.cli.lab import lab
-from pe_kit.errors import PeKitError
+from pe_kit.errors import PeKitError, UsageError
 
 __all__ = ["app", "main"]
 
@@ -48,9 +48,9 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; an error of the kit becomes its text and exit status 1."""
+    """Run the command line; an error of the kit becomes its text and exit status 1, 2 for a wrong use."""
     try:
         app()
     except PeKitError as error:
         print(f"pe-kit: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)

@@ -98,9 +98,9 @@ def test_lab_opens_a_copy_of_the_tour_and_keeps_an_older_one(tmp_path: Path) -> 
     assert (folder / "tour.ipynb").read_text(encoding="utf-8") == "mine"
 
 
-def test_an_error_of_the_kit_is_a_sentence_and_status_1(tmp_path: Path) -> None:
+def test_a_mistake_is_answered_in_a_sentence_with_status_2(tmp_path: Path) -> None:
     done = subprocess.run([CLI, "demo", tmp_path / "absent.ipynb"], capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("pe-kit: ")
     assert "Traceback" not in done.stderr
 
@@ -115,4 +115,4 @@ def test_fidelity_shows_the_ledger_and_its_count() -> None:
 
 def test_fidelity_answers_an_unknown_status_with_the_near_one() -> None:
     done = subprocess.run([CLI, "fidelity", "--status", "absnt"], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "pe-kit: there is no status 'absnt'\nDid you mean 'absent'?\n")
+    assert (done.returncode, done.stderr) == (2, "pe-kit: there is no status 'absnt'\nDid you mean 'absent'?\n")
