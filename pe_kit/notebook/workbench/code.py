@@ -33,7 +33,7 @@ class CodeLine(anywidget.AnyWidget):  # type: ignore[misc]
     export default { render };
     """
     _css = """
-    .pe-code { display: flex; gap: 8px; align-items: start; margin: 4px 2px }
+    .pe-code:not([hidden]) { display: flex; gap: 8px; align-items: start; margin: 4px 2px }
     .pe-code code { flex: 1; white-space: pre-wrap; overflow-wrap: anywhere; padding: 4px 8px;
       color: var(--jp-content-font-color1);
       background: var(--jp-cell-editor-background, var(--jp-layout-color2));

@@ -94,7 +94,7 @@ def runs_pane(state: Engine | View, event: int | None = None) -> str:
 
 
 def timeline_html(engine: Engine, selected: int) -> str:
-    """The newest events as marks along virtual time; the shape says the kind, so colour is not needed."""
+    """The newest events as marks in their order; the shape says the kind, so colour is not needed."""
     events = engine.history[-_MARKS:]
     if not events:
         return page("no events yet")
@@ -102,8 +102,8 @@ def timeline_html(engine: Engine, selected: int) -> str:
     shapes = {"write": "▲", "load": "△", "flush": "▼", "request": "●", "call": "◆", "advance_to": "▶", "step": "▷"}
     failed = {r.event.id for r in engine._runtime.runs if not r.ok}
     marks = []
-    for e in events:
-        x = 10 + 960 * (e.time_ns - first) / (last - first)
+    for place, e in enumerate(events):
+        x = 10 + 960 * place / max(len(events) - 1, 1)
         symbol = shapes.get(e.kind, "■")
         tone = "var(--jp-error-color1,#d32f2f)" if e.id in failed else "currentColor"
         word = f"event {e.id}: {e.kind} at {as_text(e.time_ns)}" + (", with errors" if e.id in failed else "")
