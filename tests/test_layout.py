@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ SEEDED = {"Random", "seed", "getstate", "setstate", "default_rng", "Generator", 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
+@cache
 def _parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -48,6 +50,9 @@ def _parse(path: Path) -> ast.Module:
 def _module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+KNOWN = {_module_name(path) for path in MODULES}
 
 
 def _floor(module: str) -> int:
@@ -60,8 +65,6 @@ def _floor(module: str) -> int:
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
     """Give each imported module of the kit and the function that imports it; not what only type checkers read."""
-    known = {_module_name(path) for path in MODULES}
-
     def walk(node: ast.AST, function: str | None) -> Iterator[tuple[str, str | None]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
@@ -72,7 +75,7 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
                 assert child.level == 0, "imports are absolute"
                 for alias in child.names:
                     full = f"{child.module}.{alias.name}"
-                    yield (full if full in known else str(child.module)), function
+                    yield (full if full in KNOWN else str(child.module)), function
             inner = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else None
             yield from walk(child, function or inner)
 

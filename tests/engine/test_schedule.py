@@ -138,6 +138,7 @@ def brute_force(sets: list[set[int]], after: datetime) -> datetime | None:
     return None
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(expressions(), st.datetimes(datetime(1970, 1, 1), datetime(2100, 12, 31)))
 def test_random_expressions_agree_with_a_brute_force_matcher(

@@ -108,6 +108,7 @@ def test_what_cannot_be_drawn_is_said(engine: Engine) -> None:
         plot(engine, pd.DataFrame({"time": pd.to_datetime([]), "v": []}))
 
 
+@pytest.mark.slow
 def test_a_million_points_and_many_series_stay_small_and_keep_their_spikes(engine: Engine) -> None:
     size = 1_000_000
     frame = pd.DataFrame({"time": pd.date_range("2026-01-01", periods=size, freq="1s"), "v": np.zeros(size)})

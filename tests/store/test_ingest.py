@@ -67,6 +67,7 @@ def outcome(text: str, precision: str, accept_partial: bool) -> Any:
     return result, schema, batches, keys, found
 
 
+@pytest.mark.slow
 @given(TEXTS, st.sampled_from(["auto", "ns", "s"]), st.booleans())
 def test_the_bulk_way_and_the_exact_way_do_the_same(text: str, precision: str, accept_partial: bool) -> None:
     bulk = outcome(text, precision, accept_partial)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 TESTS = """
 from pe_kit import LineBuilder
 
@@ -21,6 +23,7 @@ def test_line_builder(line_builder):
 """
 
 
+@pytest.mark.slow
 def test_the_fixtures_are_there_wherever_the_package_is_installed(tmp_path):
     (tmp_path / "test_it.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]

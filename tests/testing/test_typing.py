@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import pe_kit
 
 PLUGIN = """
@@ -45,6 +47,7 @@ def test_it() -> None:
 """
 
 
+@pytest.mark.slow
 def test_mypy_finds_wrong_argument_names_types_and_a_missing_no_sync_and_nothing_else(tmp_path):
     (tmp_path / "plugin.py").write_text(PLUGIN)
     root = Path(pe_kit.__file__).parents[1]
