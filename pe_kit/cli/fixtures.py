@@ -123,7 +123,7 @@ def accept(
     pending.refuse_in_ci()
     said = []
     for path in _pending(names, folder, rows):
-        changes = pending.accept(path, _rows(rows), tuple(only) if only else pending.KINDS)
+        changes = pending.accept(path, pending.rows_of(rows), tuple(only) if only else pending.KINDS)
         said.append({"name": path.name, "accepted": len(changes), "kinds": sorted({c.kind for c in changes})})
     _tell(said, as_json, "accepted {accepted} differences of {name}")
 
@@ -236,16 +236,6 @@ def _pending(names: list[str] | None, folder: Path | None, rows: str | None) -> 
     if not paths:
         raise UsageError("nothing is pending", mend="A replay that fails leaves its result: pe-kit fixtures check.")
     return paths
-
-
-def _rows(text: str | None) -> set[int] | None:
-    if text is None:
-        return None
-    try:
-        spans = [part.partition("-") for part in text.split(",")]
-        return {n for low, _, high in spans for n in range(int(low), int(high or low) + 1)}
-    except ValueError:
-        raise UsageError(f"--rows {text}: these are no rows", mend="For example --rows 1,3-5.") from None
 
 
 def _tell(rows: Sequence[dict[str, Any]], as_json: bool, words: str) -> None:

@@ -13,9 +13,11 @@ from pe_kit.engine.outcome import Outcome, Response, Run, Runs
 from pe_kit.engine.topology import Topology
 from pe_kit.engine.track import Tracked
 from pe_kit.errors import PeKitError
+from pe_kit.fixtures import Differences, Report
 from pe_kit.notebook import display
 from pe_kit.notebook.card import Card
 from pe_kit.notebook.completion import Completion
+from pe_kit.notebook.fixtures import differences_html, report_html
 from pe_kit.notebook.magics import Magics
 from pe_kit.notebook.text import error_lines
 from pe_kit.notebook.topology import difference_html, topology_html, tracked_html
@@ -59,6 +61,8 @@ def _register_displays(shell: InteractiveShell) -> None:
     html.for_type(Topology, topology_html)
     html.for_type(Tracked, tracked_html)
     html.for_type(Difference, difference_html)
+    html.for_type(Report, report_html)
+    html.for_type(Differences, differences_html)
     for version in ("v5", "v6"):
         shell.display_formatter.mimebundle_formatter.for_type_by_name(
             f"altair.vegalite.{version}.api", "TopLevelMixin", _chart

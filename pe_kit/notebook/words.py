@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pe_kit.notebook import fixtures
 from pe_kit.notebook.card import Card
 from pe_kit.notebook.options import Options
 
@@ -176,6 +177,10 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         Options("%pe topology", "Who feeds whom, as a picture."), lambda magics, _: magics.engine.topology()
     ),
     "inject": Subcommand(_inject(), _run_inject),
+    "freeze": Subcommand(fixtures.freeze_words(), fixtures.run_freeze),
+    "accept": Subcommand(fixtures.accept_words(), fixtures.run_accept),
+    "reject": Subcommand(fixtures.reject_words(), fixtures.run_reject),
+    "review": Subcommand(fixtures.review_words(), fixtures.run_review),
     "use": Subcommand(_use(), _run_use),
     "help": Subcommand(Options("%pe help", "This table."), _run_help),
 }

@@ -1,0 +1,223 @@
+"""Fixtures in a notebook: ``%pe freeze``, ``accept``, ``reject``, ``review``, and reports as coloured tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pe_kit.errors import UsageError, near_match
+from pe_kit.fixtures import find, load, pending
+from pe_kit.fixtures.changes import Change, Differences
+from pe_kit.fixtures.replay import Report
+from pe_kit.notebook.card import Card
+from pe_kit.notebook.html import Cell, Room, cell, data, mark, page, pre, table
+from pe_kit.notebook.options import Options
+from pe_kit.notebook.visible import count
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from pe_kit.notebook.magics import Magics
+
+__all__ = [
+    "accept_words",
+    "differences_html",
+    "freeze_words",
+    "reject_words",
+    "report_html",
+    "review",
+    "review_words",
+    "run_accept",
+    "run_freeze",
+    "run_reject",
+    "run_review",
+]
+
+_SIGNS = {"added": ("pe-good", "+"), "removed": ("pe-bad", "−"), "changed": ("pe-warn", "~")}
+_ROWS = 200
+
+
+# -- displays --------------------------------------------------------------------------------
+
+
+def report_html(report: Report) -> str:
+    """Show a replay: its state, its warnings, what differs."""
+    word = mark("✔", "ok") if report.ok else mark("✘", "failed")
+    title = f"{data(report.name, 100)}{' (empty twin)' if report.twin else ''}"
+    if report.differences:
+        title += f": {count(len(report.differences), 'difference')}"
+    parts = [f'<div class="pe-head {"pe-good" if report.ok else "pe-bad"}">{word} {title}</div>']
+    parts += [
+        f'<div class="pe-box pe-warn">{mark("⚠", "warning")} {data(str(w), 1000)}</div>' for w in report.warnings[:50]
+    ]
+    parts.append(_changes(report.differences))
+    errors = dict.fromkeys(run.traceback for run in report.played.runs if run.traceback)
+    if report.differences:
+        parts += [pre(text, 4000) for text in list(errors)[:3]]
+    return page("".join(parts))
+
+
+def differences_html(differences: Differences) -> str:
+    """Show differences as a coloured table; a sign and a word say what the colour says."""
+    return page(_changes(differences) or f'<div class="pe-head pe-good">{mark("✔", "no difference")}</div>')
+
+
+def _changes(differences: Differences) -> str:
+    if not differences:
+        return ""
+    rows = [(_SIGNS[change.change][0], _cells(change)) for change in differences[:_ROWS]]
+    columns = ("row", "change", "kind", "file", "record", "column", "before", "after")
+    return table(columns, rows, len(differences), Room(80_000), ".differences.frame")
+
+
+def _cells(change: Change) -> list[Cell]:
+    record = "" if change.column == "*" else change.key
+    said = f"{_SIGNS[change.change][1]} {change.change}"
+    values = (None if v is None else v if isinstance(v, str | int | float) else repr(v) for v in change[6:])
+    return [
+        cell(change.row),
+        *(cell(text, 300) for text in (said, change.kind, change.file, record, change.column, *values)),
+    ]
+
+
+# -- %pe --------------------------------------------------------------------------------
+
+
+def freeze_words() -> Options:
+    """The words of ``%pe freeze``."""
+    words = Options("%pe freeze", "Keep this session, or its newest events, as a fixture.")
+    words.add_argument("name", metavar="NAME")
+    words.add_argument("--last", metavar="N", type=int, help="only the newest N events that can fire a plugin")
+    words.add_argument("--to", metavar="DIR", default="fixtures", help="the folder that it goes to")
+    words.add_argument("--as", dest="form", metavar="FORM", default="fixture", help="pytest, script, curl or commands")
+    return words
+
+
+def run_freeze(magics: Magics, got: Namespace) -> Card:
+    """Freeze, and say where it is."""
+    path = magics.engine.freeze(got.name, last=got.last, to=got.to, as_=got.form)
+    rows = [("folder" if path.is_dir() else "file", str(path))]
+    if path.is_dir():
+        fixture = load(path).fixture
+        rows += [("events", str(len(fixture.events)))]
+        rows += [("masked", ", ".join(fixture.masked))] if fixture.masked else []
+        rows += [("not held", ", ".join(fixture.lost))] if fixture.lost else []
+    return Card("good", "frozen", f"{got.name}: replayed from scratch, it reproduces", rows)
+
+
+def accept_words() -> Options:
+    """The words of ``%pe accept``."""
+    words = Options("%pe accept", "Take the result of a failed replay as expected; without words: what is pending.")
+    words.add_argument("which", metavar="N|NAME", nargs="?", help="a number of that list, or a fixture's name")
+    words.add_argument("--rows", metavar="ROWS", help="only these rows of the differences, such as 1,3-5")
+    words.add_argument("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures")
+    return words
+
+
+def reject_words() -> Options:
+    """The words of ``%pe reject``."""
+    words = Options("%pe reject", "Throw the result of a failed replay away.")
+    words.add_argument("which", metavar="N|NAME")
+    words.add_argument("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures")
+    return words
+
+
+def review_words() -> Options:
+    """The words of ``%pe review``."""
+    words = Options("%pe review", "Look through what is pending, accept and reject by fixture and row.")
+    words.add_argument("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures")
+    return words
+
+
+def _waiting(folder: str) -> list[Path]:
+    return [path for path in find(folder) if pending.is_pending(path)]
+
+
+def _chosen(which: str, folder: str) -> Path:
+    waiting = _waiting(folder)
+    names = {path.name: path for path in waiting}
+    if which in names:
+        return names[which]
+    if which.isdigit() and 1 <= int(which) <= len(waiting):
+        return waiting[int(which) - 1]
+    raise UsageError(f"nothing is pending as {which!r}", mend=near_match(which, names, what="pending fixtures"))
+
+
+def run_accept(magics: Magics, got: Namespace) -> Card:
+    """Accept, or list what is pending."""
+    del magics
+    if got.which is None:
+        rows = [(str(n), path.name, str(len(load(path).pending))) for n, path in enumerate(_waiting(got.to), 1)]
+        return Card("info", "pending", count(len(rows), "fixture"), rows, ("N", "fixture", "differences"))
+    path = _chosen(got.which, got.to)
+    changes = pending.accept(path, pending.rows_of(got.rows))
+    return Card("good", "accepted", f"{count(len(changes), 'difference')} of {path.name}")
+
+
+def run_reject(magics: Magics, got: Namespace) -> Card:
+    """Reject."""
+    del magics
+    path = _chosen(got.which, got.to)
+    pending.reject(path)
+    return Card("good", "rejected", path.name)
+
+
+def run_review(magics: Magics, got: Namespace) -> Any:
+    """Show the view."""
+    del magics
+    return review(got.to)
+
+
+# -- the view --------------------------------------------------------------------------------
+
+
+def review(folder: str | Path = "fixtures") -> Any:
+    """A widget with what is pending: per fixture a table, a box to tick for each row, and accept and reject."""
+    import ipywidgets as widgets
+
+    waiting = _waiting(str(folder))
+    parts = [_reviewed(path) for path in waiting]
+    return widgets.VBox(parts or [widgets.Label("nothing is pending")])
+
+
+def _reviewed(path: Path) -> Any:
+    import ipywidgets as widgets
+
+    found = load(path).pending
+    rows = {change.row: str(change) for change in reversed(found)}
+    boxes = {
+        row: widgets.Checkbox(True, description=f"row {row}", tooltip=text[:200], indent=False)
+        for row, text in rows.items()
+    }
+    said = widgets.Label("")
+    accept = widgets.Button(
+        description="Accept", tooltip=f"accept the ticked rows of {path.name}", button_style="success"
+    )
+    reject = widgets.Button(
+        description="Reject", tooltip=f"reject what is pending of {path.name}", button_style="danger"
+    )
+
+    def done(work: Callable[[], str]) -> None:
+        try:
+            said.value = work()
+        except Exception as error:  # a button has nobody to raise to
+            said.value = str(error)
+            return
+        for widget in (accept, reject, *boxes.values()):
+            widget.disabled = True
+
+    def accepted() -> str:
+        chosen = {row for row, box in boxes.items() if box.value}
+        return f"accepted {count(len(pending.accept(path, chosen)), 'difference')}"
+
+    def rejected() -> str:
+        pending.reject(path)
+        return "rejected"
+
+    accept.on_click(lambda _: done(accepted))
+    reject.on_click(lambda _: done(rejected))
+    head = widgets.HTML(f"<b>{data(path.name, 100)}</b>")
+    table_ = widgets.HTML(differences_html(found))
+    ticks = widgets.HBox([boxes[row] for row in sorted(boxes)], layout=widgets.Layout(flex_flow="row wrap"))
+    return widgets.VBox([head, table_, ticks, widgets.HBox([accept, reject, said])])
