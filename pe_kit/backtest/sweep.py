@@ -44,7 +44,7 @@ def sweep(
 
     settings = _settings(grid)
     own = executor is None
-    pool = executor or ProcessPoolExecutor(mp_context=get_context("spawn"))
+    pool = executor or _processes()
     results: list[dict[str, Any]] = [{}] * len(settings)
     try:
         payload = _portable(setup)
@@ -63,7 +63,7 @@ def sweep(
                 except RuntimeError:  # the pool itself is broken: a worker died
                     if own:
                         pool.shutdown(wait=False)
-                        pool = ProcessPoolExecutor(mp_context=get_context("spawn"))
+                        pool = _processes()
                         attempts[pool.submit(_work, payload, settings[at])] = (at, 2)
                         continue
             results[at] = result
@@ -80,6 +80,14 @@ def sweep(
     return frame.assign(
         **{name: pd.Series([row[name] for row in rows], dtype=object) for name in ("error", "traceback")}
     )
+
+
+def _processes() -> ProcessPoolExecutor:
+    """Processes that begin afresh: a fork would copy DataFusion's threads half."""
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__spec__"):  # some runners make a main module without one, which spawning asks for
+        main.__spec__ = None
+    return ProcessPoolExecutor(mp_context=get_context("spawn"))
 
 
 def _settings(grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
