@@ -97,10 +97,7 @@ _STOP = {
     "key": re.compile(r"[ \t\n=\\]"),
     "value": re.compile(r"[ \t\n,\\]"),
 }
-_NAME_ESCAPE = re.compile(r"\\([\\,= ])")
-_MEASUREMENT_ESCAPE = re.compile(r"\\([\\, ])")
 _STRING_STOP = re.compile(r'["\\]')
-_STRING_ESCAPE = re.compile(r'\\(["\\])')
 _DIGITS = re.compile(r"-?[0-9]+")
 _FLOAT_REST = re.compile(r"(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _BOOL = re.compile(r"true|True|TRUE|t|T|false|False|FALSE|f|F")
@@ -256,9 +253,15 @@ def _plain(match: re.Match[str]) -> Line | None:
     return Line(measurement, tags, tuple(fields), timestamp)
 
 
-def _unescaped(name: str) -> str:
-    """Unescape a name of ``_PLAIN``, which has no backslash that stands for itself."""
-    return name.replace(r"\,", ",").replace(r"\=", "=").replace(r"\ ", " ") if "\\" in name else name
+def _unescaped(text: str, chars: str = ",= ") -> str:
+    """Take the backslash off other backslashes and the given characters."""
+    if "\\" not in text:
+        return text
+    if "\\\\" in text:  # between them there are single backslashes only
+        return "\\".join([_unescaped(part, chars) for part in text.split("\\\\")])
+    for char in chars:
+        text = text.replace("\\" + char, char)
+    return text
 
 
 def _parse_any(piece: str) -> Line:
@@ -272,16 +275,16 @@ def _parse_any(piece: str) -> Line:
         raise GrammarError(f"Expected at least one space character, got {_or_end(piece[position:])}", position)
     fields, position, furthest = _fields(piece, start)
     timestamp = None
-    number = _DIGITS.match(piece, start := _spaces(piece, position)) if piece.startswith(" ", position) else None
+    start = _spaces(piece, position)
+    number = _DIGITS.match(piece, start) if start > position else None
     if number:
         timestamp = _integer(number[0], INT64_MIN, INT64_MAX)
         if timestamp is None:
             raise GrammarError(f"Unable to parse timestamp value `{number[0]}`", start)
-        position = _spaces(piece, number.end())
-        furthest = max(furthest, position)
+        position = start = _spaces(piece, number.end())
     if position < len(piece):
         message = f"Could not parse entire line. Found trailing content: `{_cut(piece[position:])}`"
-        raise GrammarError(message, max(furthest, position))
+        raise GrammarError(message, max(furthest, start if start < len(piece) else position))
     return Line(measurement, tags, fields, timestamp)
 
 
@@ -364,7 +367,7 @@ def _name(piece: str, start: int, kind: str) -> tuple[str, int]:
     end = match.start() if match else len(piece)
     text = piece[start:end]
     if position > start:
-        text = (_MEASUREMENT_ESCAPE if kind == "measurement" else _NAME_ESCAPE).sub(r"\1", text)
+        text = _unescaped(text, ", " if kind == "measurement" else ",= ")
         if text.endswith("\\"):
             message = "Measurements, tag keys and values, and field keys may not end with a backslash"
             raise GrammarError(message, end)
@@ -379,7 +382,7 @@ def _string(piece: str, start: int) -> tuple[str | None, int]:
         if match[0] == '"':
             text = piece[start : match.start()]
             if position > start:
-                text = _STRING_ESCAPE.sub(r"\1", text)
+                text = _unescaped(text, '"')
             _check_size(text, start)
             return text, match.end()
         position = match.end() + (piece[match.end() : match.end() + 1] in ('"', "\\"))

@@ -185,12 +185,11 @@ class Scan:
 
     def _name_hash(self, begin: Ints, end: Ints) -> Words:
         """Mix the length and the last eight bytes of each stretch."""
-        size = np.minimum(end - begin, 8).astype(np.uint64)
-        hashes: Words = self.text.words[np.maximum(end - 8, 0)] >> (
-            (np.uint64(8) - size) * np.uint64(8) & np.uint64(63)
-        )
+        outside = 8 * (8 - np.minimum(end - begin, 8)) & 63  # bits of the eight bytes that are not of the stretch
+        hashes: Words = self.text.words[np.maximum(begin, end - 8)] << outside.astype(np.uint64)
         hashes *= np.uint64(0xD6E8FEB86659FD93)
         hashes ^= hashes >> np.uint64(32)
         hashes += (end - begin).astype(np.uint64)
         hashes *= np.uint64(0xA24BAED4963EE407)
+        hashes ^= hashes >> np.uint64(29)  # else the sums of two names' numbers would be alike when their letters' are
         return hashes
