@@ -33,6 +33,7 @@ __all__ = [
     "RetryLimitError",
     "RunLimitError",
     "ServerError",
+    "StorageError",
     "TriggerSpecError",
     "UsageError",
     "json_body",
@@ -129,6 +130,10 @@ class RunLimitError(LimitError):
     def __init__(self, message: str, *, mend: str = "", limit: str = "") -> None:
         super().__init__(message, mend=mend)
         self.limit = limit
+
+
+class StorageError(PeKitError):
+    """A data folder cannot be used: another engine has it, the disk refused, or it is of another version."""
 
 
 class ServerError(PeKitError):

@@ -59,11 +59,13 @@ class CacheStore:
         self.tests: dict[str, tuple[Namespace, Namespace]] = {}
         self.on_access: Callable[[str, str, Namespace, str], None] | None = None
         """Called with (operation, namespace name, namespace, key) before each access; faults hook in here."""
+        self.touched: dict[int, tuple[Namespace, set[str]]] | None = None
+        """Namespaces by identity, with the keys that were read or written: what may have changed."""
 
     def _all(self) -> Iterator[Namespace]:
         yield self.shared
-        yield from self.triggers.values()
-        for pair in self.tests.values():
+        yield from list(self.triggers.values())
+        for pair in list(self.tests.values()):
             yield from pair
 
     def sweep(self) -> None:
@@ -73,8 +75,8 @@ class CacheStore:
             return
         self._swept_ns = now
         for namespace in self._all():
-            for key in [k for k, e in namespace.items() if e.expires_ns is not None and e.expires_ns <= now]:
-                del namespace[key]
+            for key in [k for k, e in list(namespace.items()) if e.expires_ns is not None and e.expires_ns <= now]:
+                namespace.pop(key, None)
 
     def of_trigger(self, key: TriggerKey) -> Namespace:
         """Give the namespace of a trigger, made when it is first used."""
@@ -104,14 +106,14 @@ class CacheStore:
         now = self._now()
 
         def live(namespace: Namespace) -> Iterator[tuple[str, CacheEntry]]:
-            return ((k, e) for k, e in namespace.items() if e.expires_ns is None or e.expires_ns > now)
+            return ((k, e) for k, e in list(namespace.items()) if e.expires_ns is None or e.expires_ns > now)
 
         for key, entry in live(self.shared):
             yield "global", None, None, key, entry
-        for (database, trigger), namespace in self.triggers.items():
+        for (database, trigger), namespace in list(self.triggers.items()):
             for key, entry in live(namespace):
                 yield "trigger", database, trigger, key, entry
-        for name, pair in self.tests.items():
+        for name, pair in list(self.tests.items()):
             for namespace in pair:
                 for key, entry in live(namespace):
                     yield "test", None, name, key, entry
@@ -175,6 +177,8 @@ class CacheHandle:
         name, namespace = ("global", self._shared) if use_global else ("trigger", self._own)
         if self._store.on_access is not None:
             self._store.on_access(operation, name, namespace, key)
+        if self._store.touched is not None and not self._test:
+            self._store.touched.setdefault(id(namespace), (namespace, set()))[1].add(key)
         return ("test" if self._test else name), namespace
 
     def put(self, key: str, value: Any, ttl: float | None = None, use_global: bool | None = None) -> None:
@@ -194,7 +198,7 @@ class CacheHandle:
         if entry is None:
             return default
         if entry.expires_ns is not None and entry.expires_ns <= self._store._now():
-            del namespace[key]
+            namespace.pop(key, None)
             self._note(name, key, entry.value, None)
             return default
         return entry.value

@@ -81,6 +81,7 @@ class Call:
         self.cache_records: list[CacheChange] = []
         self.rejected: list[Rejected] = []
         self.faults: list[str] = []
+        self.notes: list[str] = []
         self.slept_ns = 0
         self.run: Run | None = None
         self.tracked: Callable[[], Tracked] | None = None
@@ -122,7 +123,7 @@ class Call:
         except ServerError as error:
             raise Exception(f"error writing line protocol to {database}: Cannot write: {error.message}") from None
         if not no_sync:
-            self.runtime.flush()
+            self.runtime.carry()
 
     def _write(self, database: str, texts: list[str], sync: bool) -> None:
         runtime = self.runtime
@@ -141,6 +142,8 @@ class Call:
                 self._reject(database, kind, f"invalid database name: {database}")
             except ServerError as error:
                 self._reject(database, kind, f"error writing back lines to {database}: Cannot write: {error.message}")
+        if self.queued:
+            self.runtime.carry_back()
 
     def _reject(self, database: str, kind: str, text: str) -> None:
         self.rejected.append(Rejected(database, text))
@@ -154,6 +157,10 @@ class Call:
 
     def _cache_changed(self, namespace: str, key: str, before: Any, after: Any) -> None:
         self.cache_records.append(CacheChange(self.id, namespace, key, _kept(before), _kept(after)))
+        if self.runtime.unkept is not None and after is not None:
+            where = namespace if namespace != "trigger" else f"{self.database}.{self.work.trigger.name}"
+            if why := self.runtime.unkept(where, key, after):
+                self.notes.append(why)
 
     def finished_text(self, now_ns: int) -> str:
         """The text of the framework's last row; durations are virtual."""
@@ -193,7 +200,7 @@ class Call:
             request=work.request,
             slept_ns=self.slept_ns,
             printed=done.printed,
-            notes=done.notes + extra_notes,
+            notes=(*done.notes, *extra_notes, *self.notes),
             faults=tuple(self.faults),
             source=source,
             tracked=self.tracked() if self.tracked is not None else None,

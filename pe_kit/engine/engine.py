@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from pe_kit.clock import Clock, VirtualClock, WallClock, as_datetime, as_ns
 from pe_kit.duration import as_duration_ns
 from pe_kit.engine import dryrun
+from pe_kit.engine.cache import CacheHandle
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.difference import Difference, diff_states
+from pe_kit.engine.durable import Durable
 from pe_kit.engine.faults import Faults
 from pe_kit.engine.frames import cache_frame, log_frame
 from pe_kit.engine.history import Checkpoint, History, Replay, View, plugin_files, plugin_sources
@@ -38,6 +40,7 @@ from pe_kit.engine.track import Tracker
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger, deleted_while_running
 from pe_kit.engine.upcoming import upcoming
+from pe_kit.engine.wall import WallRuntime
 from pe_kit.errors import (
     ClockError,
     EngineClosedError,
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pe_kit.backtest.run import Backtest
+    from pe_kit.server.serving import Served
     from pe_kit.synth.series import Series
 
 __all__ = ["Engine"]
@@ -72,9 +76,11 @@ class Engine:
         start: where virtual time begins: datetime, RFC 3339 text or int ns; None: the wall clock now, whole second.
         clock: ``"virtual"`` (time stands still until it is advanced) or ``"wall"`` (flushes and schedules happen by
             themselves in a background thread until ``close()``).
-        data_dir: a folder makes the session durable; None keeps it in memory.
-        plugin_dir: the plugin folder. Not given: ``INFLUXDB3_PLUGIN_DIR`` if set, else a private folder that is removed
-            at close. None: the processing engine is off.
+        data_dir: a folder makes the session durable: a write that has returned survives a crash. Opening it again goes
+            on where it was, as after a restart of the server: the clock, the seed and the databases are the folder's,
+            ``start`` and ``seed`` are ignored. None keeps the session in memory.
+        plugin_dir: the plugin folder. Not given: ``INFLUXDB3_PLUGIN_DIR`` if set, else ``plugins`` in the data folder,
+            else a private folder that is removed at close. None: the processing engine is off.
         plugin_repo: base of ``gh:`` paths, an http(s) URL or a folder.
         wal_flush_interval: how often the WAL is flushed while time passes.
         seed: of everything random, the plugins' ``random`` too.
@@ -84,6 +90,7 @@ class Engine:
 
     Raises:
         UsageError: an argument makes no sense.
+        StorageError: another engine has the data folder, or it cannot be used.
     """
 
     def __init__(
@@ -106,6 +113,9 @@ class Engine:
             raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
         self._closed = False
         self._lock = threading.RLock()
+        self._durable = Durable(self, data_dir) if data_dir is not None else None
+        if self._durable is not None:
+            seed = self._durable.seed(seed)
         self.seed = seed
         self.limits = limits or Limits()
         self.persist_cache = persist_cache
@@ -116,6 +126,7 @@ class Engine:
             "limits": self.limits, "persist_cache": persist_cache,
         }  # fmt: skip
         self._seen_code: dict[str, Snapshot] = {}
+        self._servers: list[Served] = []
         self._clock: Clock
         if clock == "wall":
             self._clock = WallClock()
@@ -129,18 +140,25 @@ class Engine:
         if interval <= 0:
             raise UsageError("wal_flush_interval must be longer than nothing", mend="The server's default is '1s'.")
         self._random = random.Random(seed)
-        self._runtime = Runtime(self._clock, self.store, folder, self.limits, interval, self._random)
+        parts = (self._clock, self.store, folder, self.limits, interval, self._random)
+        self._runtime = Runtime(*parts) if self._clock.virtual else WallRuntime(self._lock, *parts)
         self._registry = Registry(folder, self._clock) if folder is not None else None
         self._history = History(self)
         self._plugin_names: set[str] = set()
+        self._listeners: list[Callable[[], None]] = []
         add_system_sources(self.store, self._runtime)
         builtins.LineBuilder = LineBuilder  # type: ignore[attr-defined]  # the server injects it there too
+        if self._durable is not None:
+            with self._lock:
+                self._durable.open()
 
     def _plugin_folder(self, given: str | Path | EllipsisType | None) -> PluginFolder | None:
         if given is None:
             return None
         if isinstance(given, EllipsisType):
             given = os.environ.get("INFLUXDB3_PLUGIN_DIR") or None
+            if given is None and self._durable is not None:
+                given = self._durable.folder.path / "plugins"
             if given is None:
                 self._private_dir = Path(tempfile.mkdtemp(prefix="pe_kit-plugins-"))
                 given = self._private_dir
@@ -160,11 +178,34 @@ class Engine:
         """End the session; a private plugin folder is removed. Calling it again does nothing."""
         if self._closed:
             return
+        for server in list(self._servers):
+            server.stop()
+        self._runtime.stop()
         self._closed = True
         if self._runtime.folder is not None:
             self._runtime.folder.forget_modules()
         if self._private_dir is not None:
             shutil.rmtree(self._private_dir, ignore_errors=True)
+        if self._durable is not None:
+            self._durable.close()
+
+    def checkpoint(self) -> None:
+        """Write what is new in a data folder's tables as Parquet and begin a new journal; it happens by itself too.
+
+        Raises:
+            UsageError: the session is in memory. StorageError: the disk refused; the journal goes on.
+        """
+        with self._lock:
+            if self._closed:
+                raise EngineClosedError("this engine is closed", mend="Make a new one: Engine().")
+            if self._durable is None:
+                raise UsageError("this session is in memory", mend="Make it durable: Engine(data_dir='my-session').")
+            self._durable.checkpoint()
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What was found damaged in the data folder, each with its file; what is not named is whole."""
+        return tuple(self._durable.folder.damage) if self._durable is not None else ()
 
     def __repr__(self) -> str:
         state = (
@@ -186,13 +227,17 @@ class Engine:
                     f"engine.{kind} was called from inside a plugin call",
                     mend="A plugin reaches the database through influxdb3_local only.",
                 )
+            if self._durable is not None and self._durable.failed is not None:
+                raise self._durable.failed
             if kind in FIRING:
                 self._note_edited_plugins()
             event = self._history.record(kind, self._clock.now_ns, database, data)
             collector = self._runtime.collector = Collector(event, KEPT_RUNS)
+            ended = False
             try:
                 with deferred_interrupt(self._runtime):
                     yield collector
+                ended = True
             except KeyboardInterrupt:
                 self._runtime.abandon()
                 reached = self._clock.now_ns
@@ -204,7 +249,18 @@ class Engine:
                 raise AdvanceInterrupted(collector.outcome(reached)) from None
             finally:
                 self._runtime.collector = None
+                if self._durable is not None:
+                    self._durable.commit(sync=not data.get("no_sync"), refused=not ended)
                 self._history.after_event()
+                if self._durable is not None:
+                    self._durable.after_event(collector)
+        for listener in list(self._listeners):
+            listener()
+
+    def on_event(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call a function after each event; gives the function that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def _note_edited_plugins(self) -> None:
         """Record plugin files that were edited on the disk since they were last seen, so that the past keeps them."""
@@ -245,11 +301,9 @@ class Engine:
             ClockError: the duration is negative, or the clock is the wall clock.
             AdvanceInterrupted: Ctrl-C; its ``.outcome`` says what happened until then.
         """
-        backwards = isinstance(duration, str) and duration.lstrip().startswith("-")
-        ns = -1 if backwards else as_duration_ns(duration)
-        if ns < 0:
+        if duration.lstrip().startswith("-") if isinstance(duration, str) else duration < type(duration)(0):
             raise ClockError("time never goes back", mend="engine.at(n).fork() continues from the past.")
-        return self.advance_to(self._clock.now_ns + ns)
+        return self.advance_to(self._clock.now_ns + as_duration_ns(duration))
 
     def advance_to(self, t: datetime | str | int) -> Outcome:
         """Let virtual time pass up to and including a moment; see :meth:`advance`."""
@@ -352,7 +406,7 @@ class Engine:
         with self._event("write", db, data=payload, db=db, no_sync=no_sync, **options) as collector:
             written = self._runtime.write(payload, db, None, **options)
             if not no_sync:
-                self._runtime.flush()
+                self._runtime.carry()
                 self._runtime.settle()
         outcome = collector.outcome(self._clock.now_ns)
         if written.errors:
@@ -607,16 +661,17 @@ class Engine:
         A synchronous trigger that is busy lets WAL events wait, ``Limits.queue`` of them, then writes stall;
         schedules fall behind and are replayed. ``engine.triggers`` shows queued, waited_ms and stalled_ms.
         """
+        if not self._clock.virtual:
+            raise ClockError("under the wall clock a call takes the time that it takes", mend="See engine.triggers.")
         ns = as_duration_ns(duration)
-        if ns < 0:
-            raise UsageError("a call cannot take less than no time", mend="Declare 0 or more, e.g. '61s'.")
         with self._event("declare_duration", db, trigger=trigger, db=db, duration=duration):
             self._runtime.triggers.get(trigger, db).declared_ns = ns
 
     @property
     def triggers(self) -> pd.DataFrame:
         """One row a trigger: the columns of ``system.processing_engine_triggers``, then database, runs, errors, ..."""
-        frame: pd.DataFrame = self._runtime.triggers.frame()
+        with self._lock:
+            frame: pd.DataFrame = self._runtime.triggers.frame()
         return frame
 
     # -- firing by hand -----------------------------------------------------------------------------------------
@@ -737,16 +792,42 @@ class Engine:
     @property
     def cache(self) -> pd.DataFrame:
         """The plugin cache: namespace, database, trigger_name, key, value (live), type, expires_at, size_bytes."""
-        return cache_frame(self._runtime.cache)
+        with self._lock:
+            return cache_frame(self._runtime.cache)
+
+    def put_cached(
+        self,
+        key: str,
+        value: Any,
+        *,
+        trigger: str | None = None,
+        db: str | None = None,
+        ttl: float | None = None,
+    ) -> None:
+        """Put a value into a trigger's cache, or without ``trigger`` into the global one, as a plugin would."""
+        with self._event("put_cached", db, key=key, value=value, trigger=trigger, db=db, ttl=ttl):
+            self._cache_of(trigger, db).put(key, value, ttl)
+
+    def delete_cached(self, key: str, *, trigger: str | None = None, db: str | None = None) -> None:
+        """Delete a value from a trigger's cache, or without ``trigger`` from the global one."""
+        with self._event("delete_cached", db, key=key, trigger=trigger, db=db):
+            self._cache_of(trigger, db).delete(key)
+
+    def _cache_of(self, trigger: str | None, db: str | None) -> CacheHandle:
+        cache = self._runtime.cache
+        own = cache.shared
+        if trigger is not None:
+            own = cache.of_trigger(self._runtime.triggers.get(trigger, db or "").key)
+        return CacheHandle(cache, own, cache.shared, lambda *_: None)
 
     def logs(self, trigger: str | None = None, level: str | None = None) -> pd.DataFrame:
         """The log, oldest first, at most 10,000 rows: event_time, database, trigger_name, log_level, log_text."""
-        return log_frame(self._runtime.logbook, trigger, level)
+        return log_frame(tuple(self._runtime.logbook), trigger, level)
 
     @property
     def runs(self) -> Runs:
         """The newest runs (100,000 are kept), oldest first."""
-        return Runs(self._runtime.runs)
+        return Runs(self._runtime.runs if self._clock.virtual else tuple(self._runtime.runs))
 
     @property
     def history(self) -> tuple[Event, ...]:
@@ -822,6 +903,26 @@ class Engine:
         twin._runtime.restore(checkpoint, [r for r in self._runtime.runs if r.event.id <= checkpoint.event])
         return twin
 
+    def serve(self, *, host: str = "127.0.0.1", port: int = 8181, token: str | None = None) -> Served:
+        """Serve the engine by HTTP and Flight on one port, in a background thread; ready when the call returns.
+
+        Args:
+            host: what to bind to; anything but loopback demands a token.
+            port: 0 takes a free one.
+            token: what clients must send; None: no authentication, any Authorization header is ignored.
+
+        Returns:
+            An object with ``.url``, ``.port`` and ``.stop()``; ``close()`` stops it too.
+
+        Raises:
+            UsageError: the extra ``server`` is not installed, the port is taken, or a token is missing.
+        """
+        from pe_kit.server.serving import Served
+
+        served = Served(self, host, port, token)
+        self._servers.append(served)
+        return served
+
     def topology(self) -> Topology:
         """Who feeds whom, from observed runs and from the plugins' source; possible feedback loops are marked."""
         return topology(self._runtime)
@@ -832,6 +933,12 @@ class Engine:
         A run that was tracked carries ``.tracked`` (peak_memory, lines, profile). Tracking slows plugins down.
         """
         self._runtime.tracker = Tracker(kinds) if kinds else None
+
+    def workbench(self) -> Any:
+        """The widget to compose and fire events with, and to look at what they did (JupyterLab, Notebook, VS Code)."""
+        from pe_kit.notebook.workbench import Workbench
+
+        return Workbench(self)
 
     def plot(self, what: str, db: str | None = None) -> Any:
         """Draw a table or the result of an SQL statement over time (Altair chart)."""
@@ -982,9 +1089,10 @@ class Engine:
         """Do what a server restart does.
 
         Imported plugin modules, the log and the last-value and distinct-value caches' contents go; dead triggers live
-        again; schedules are aligned anew, missed ticks do not fire. The plugin cache goes too, unless ``keep_cache``.
+        again; schedules are aligned anew, missed ticks do not fire. The plugin cache goes too, unless ``keep_cache``;
+        not given, it stays where there is a data folder and ``persist_cache``.
         """
+        if keep_cache is None:
+            keep_cache = self._durable is not None and self.persist_cache
         with self._event("restart", None, keep_cache=keep_cache):
-            if keep_cache is None:
-                keep_cache = False
             self._runtime.restart(keep_cache)

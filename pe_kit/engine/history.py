@@ -7,7 +7,7 @@ the nearest checkpoint and does the events up to ``n`` again, in an engine of it
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +32,8 @@ __all__ = ["Checkpoint", "History", "Replay", "View"]
 CHECKPOINT_EVERY = 256
 KEPT_EVENTS = 100_000
 KEPT_BYTES = 512 * 1024 * 1024
+KEPT_WALL_EVENTS = 1_000
+KEPT_WALL_BYTES = 16 * 1024 * 1024
 COST_SHARE = 20  # a checkpoint may cost one part in so many of the time between two of them
 
 
@@ -62,12 +64,44 @@ class History:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.events: list[Event] = []
+        self._events: list[Event] = []
+        self.earlier: Callable[[int], list[Event]] | None = None
+        """Gives the events before one that are kept elsewhere: in a data folder."""
+        self.beginning: Checkpoint | None = None
         self.checkpoints: list[Checkpoint] = []
         self.count = 0
         self._bytes = 0
         self._interval = CHECKPOINT_EVERY
         self.dropped = 0
+
+    @property
+    def events(self) -> list[Event]:
+        """The events, those that are kept in a data folder too."""
+        if self.earlier is not None:
+            give, self.earlier = self.earlier, None
+            found = give(self._events[0].id if self._events else self.count + 1)
+            self._events[:0] = found
+            self._bytes += sum(_size(e.data) for e in found)
+            if self.beginning is not None and self._events and self._events[0].id == 1:
+                self.checkpoints.insert(0, self.beginning)
+                self.beginning = None
+            first = self._events[0].id if self._events else self.count + 1
+            self.checkpoints = [c for c in self.checkpoints if c.event + 1 >= first]
+        return self._events
+
+    def leave_to(self, earlier: Callable[[int], list[Event]], most: int) -> None:
+        """Forget the events, and all checkpoints but the first, where ``earlier`` can give the events back.
+
+        Args:
+            earlier: see the attribute.
+            most: the events stay as long as they take no more bytes.
+        """
+        if self.checkpoints:
+            del self.checkpoints[1:]
+        if self._bytes > most:
+            del self._events[:-1]  # the newest may be under way
+            self._bytes = sum(_size(event.data) for event in self._events)
+            self.earlier = earlier
 
     def record(self, kind: str, now_ns: int, database: str | None, data: Mapping[str, Any]) -> Event:
         """Add an event; the first one makes the checkpoint of the beginning."""
@@ -75,16 +109,21 @@ class History:
             self.checkpoints.append(self._engine._checkpoint(0))
         self.count += 1
         event = Event(self.count, kind, now_ns, database, data)
-        self.events.append(event)
+        self._events.append(event)
         self._bytes += _size(data)
         return event
 
     def replace_last(self, kind: str, data: Mapping[str, Any]) -> None:
         """Say what the newest event really was, e.g. how far an interrupted advance came."""
-        self.events[-1] = replace(self.events[-1], kind=kind, data=data)
+        self._events[-1] = replace(self._events[-1], kind=kind, data=data)
 
     def after_event(self) -> None:
         """Make a checkpoint when one is due, and forget the oldest events when there are too many."""
+        if not self._engine._clock.virtual:  # its past cannot be rebuilt: the newest events are for reading only
+            while self._events and (len(self._events) > KEPT_WALL_EVENTS or self._bytes > KEPT_WALL_BYTES):
+                self._bytes -= _size(self._events.pop(0).data)
+                self.dropped += 1
+            return
         since = self.count - self.checkpoints[-1].event
         if since >= self._interval and self._engine._runtime.quiet:
             started = time.perf_counter()
@@ -92,13 +131,13 @@ class History:
             cost = time.perf_counter() - started
             # at most about 20 µs an event: costly checkpoints are made less often
             self._interval = max(CHECKPOINT_EVERY, int(cost / 20e-6))
-        while (len(self.events) > KEPT_EVENTS or self._bytes > KEPT_BYTES) and len(self.checkpoints) > 1:
+        while (len(self._events) > KEPT_EVENTS or self._bytes > KEPT_BYTES) and len(self.checkpoints) > 1:
             self.checkpoints.pop(0)
             keep_from = self.checkpoints[0].event
-            gone = [e for e in self.events if e.id <= keep_from]
+            gone = [e for e in self._events if e.id <= keep_from]
             self._bytes -= sum(_size(e.data) for e in gone)
             self.dropped += len(gone)
-            self.events = self.events[len(gone) :]
+            self._events = self._events[len(gone) :]
 
     def first_files(self) -> dict[str, bytes]:
         """The plugin files that were there before the session wrote any of them, as its triggers first saw them."""
@@ -106,7 +145,7 @@ class History:
         if engine._runtime.folder is None or engine._registry is None:
             return {}
         first: dict[str, str] = {}
-        for event in self.events:
+        for event in self._events:
             if event.kind in ("create_trigger", "write_plugin"):
                 first.setdefault(str(event.data.get("path") or event.data.get("filename")), event.kind)
         files = plugin_files(engine._runtime.folder.path, {n for n, kind in first.items() if kind == "create_trigger"})
@@ -121,6 +160,7 @@ class History:
         Raises:
             UsageError: there is no such event, or it is no longer kept.
         """
+        events = self.events
         if not self.checkpoints:
             self.checkpoints.append(self._engine._checkpoint(0))
         if not 0 <= n <= self.count:
@@ -131,7 +171,7 @@ class History:
         found = [c for c in self.checkpoints if c.event <= n]
         if not found:
             raise UsageError(
-                f"event {n} is no longer kept: history holds the newest {len(self.events)} events, "
+                f"event {n} is no longer kept: history holds the newest {len(events)} events, "
                 f"from {self.checkpoints[0].event + 1} on",
                 mend="Freeze a session into a fixture to keep it whole.",
             )

@@ -81,6 +81,10 @@ class Runtime:
         self.tracker: Tracker | None = None
         self.faults = Faults()
         self.random = rng
+        self.on_moment: Callable[[], None] | None = None
+        """Called after each moment while time passes; a data folder writes then."""
+        self.unkept: Callable[[str, str, Any], str] | None = None
+        """Says why a value put in the cache (namespace, key, value) will not survive a restart; a data folder does."""
         self.around: Callable[[Call, Callable[[], Any]], Any] | None = None
         self.arguments_of: Callable[[Trigger], dict[str, str]] = lambda trigger: dict(trigger.arguments or {})
         self._batches: deque[BatchSource] = deque(maxlen=KEPT_BATCHES)
@@ -134,6 +138,16 @@ class Runtime:
                 work = Work(trigger, event, now, batch=batch, causes=calls, depth=depth)
                 for item in with_batch_faults(self, work) if self.faults else (work,):
                     self.enqueue(item)
+
+    def carry(self) -> None:
+        """See to it that what was just written is flushed before the writer goes on."""
+        self.flush()
+
+    def carry_back(self) -> None:
+        """After a write-back: in virtual time the flush comes when all calls of the moment have ended."""
+
+    def stop(self) -> None:
+        """End what happens by itself: nothing in virtual time."""
 
     # -- work ----------------------------------------------------------------------------------------------------
 
@@ -207,8 +221,12 @@ class Runtime:
     @staticmethod
     def _starting(work: Work) -> str:
         if work.call_time_ns is not None:
-            at = _EPOCH + timedelta(seconds=work.call_time_ns // 1_000_000_000)
-            return f"starting execution with scheduled time {at:%Y-%m-%d %H:%M:%S} UTC"
+            seconds, rest = divmod(work.call_time_ns, 1_000_000_000)
+            at = _EPOCH + timedelta(seconds=seconds)
+            fraction = f".{rest:09d}" if rest else ""
+            while fraction.endswith("000"):  # 3, 6 or 9 digits, as the server's time type is written
+                fraction = fraction[:-3]
+            return f"starting execution with scheduled time {at}{fraction} UTC"
         return f"starting execution of {work.trigger.kind} plugin."
 
     def _invoke(self, call: Call) -> Invocation:
@@ -426,6 +444,8 @@ class Runtime:
         start, shown = self.clock.now_ns, time.perf_counter()
         while (moment := self.next_due()) is not None and moment <= target:
             self.run_due(moment)
+            if self.on_moment is not None:
+                self.on_moment()
             if self.interrupted:
                 raise KeyboardInterrupt
             if self.progress is not None and time.perf_counter() - shown >= PROGRESS_EVERY:

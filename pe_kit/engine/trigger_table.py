@@ -112,6 +112,7 @@ class TriggerTable:
         """Request path -> trigger. Paths are global: the newest start takes the route, any stop removes it."""
         self._scheduled: list[Trigger] | None = None
         self._wal: dict[str, list[Trigger]] = {}
+        self.changes = 0
 
     def __iter__(self) -> Iterator[Trigger]:
         return iter(self._all.values())
@@ -135,6 +136,7 @@ class TriggerTable:
         """Forget what was derived from the triggers' states."""
         self._scheduled = None
         self._wal.clear()
+        self.changes += 1
 
     def find(self, name: str, database: str) -> Trigger | None:
         """Give a trigger, or None."""

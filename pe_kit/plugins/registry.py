@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,17 @@ class Registry:
         if not known or known[-1].hash != snapshot.hash:
             known.append(Version(len(known) + 1, self._clock.now_ns, snapshot.hash, snapshot.text))
         return known[-1]
+
+    def remember(self, filename: str, time_ns: int, source: str) -> None:
+        """Take note of a content that a plugin file had earlier."""
+        known = self._versions.setdefault(_plain(filename), [])
+        digest = hashlib.sha256(source.encode()).hexdigest()
+        if not known or known[-1].hash != digest:
+            known.append(Version(len(known) + 1, time_ns, digest, source))
+
+    def remembered(self) -> list[tuple[str, int, str]]:
+        """Give all contents that :meth:`remember` needs to know them again: filename, time, source."""
+        return [(name, v.time_ns, v.source) for name, versions in self._versions.items() for v in versions]
 
     def plugin(self, filename: str, triggers: Iterable[_Trigger] = ()) -> Plugin:
         """Describe one plugin.

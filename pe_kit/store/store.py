@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,6 +77,8 @@ class Store:
         self.catalog = Catalog(CatalogLimits(max_databases, max_tables, max_columns))
         self._databases: dict[str, Database] = {}
         self._buffer, self._queries = WalBuffer(), QueryLog(now)
+        self.on_change: Callable[[str, dict[str, Any]], None] | None = None
+        """Called after each change with the name of the method and the arguments that do it again; a journal."""
         self.system_sources = own_sources(self.catalog, self._database, self._queries, now())
 
     # -- what exists ------------------------------------------------------------------------------------------
@@ -90,6 +92,7 @@ class Store:
         check_http_database_name(name)
         with self._lock:
             self.catalog.create_database(name, retention_ns)
+            self._changed("create_database", name=name, retention_ns=retention_ns)
 
     def delete_database(self, name: str) -> None:
         """Delete a database, its tables and caches; its name can be used again.
@@ -101,6 +104,7 @@ class Store:
             self.catalog.delete_database(name, self._now())
             self._databases.pop(name, None)
             self._buffer.drop(name)
+            self._changed("delete_database", name=name)
 
     def set_retention(self, name: str, retention_ns: int | None) -> None:
         """Change how long rows of a database are visible; None: for ever.
@@ -110,6 +114,7 @@ class Store:
         """
         with self._lock:
             self.catalog.set_retention(name, retention_ns)
+            self._changed("set_retention", name=name, retention_ns=retention_ns)
 
     def create_table(
         self, db: str, table: str, tags: Sequence[str], fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()
@@ -132,6 +137,7 @@ class Store:
         check_http_database_name(db)
         with self._lock:
             self.catalog.create_table(db, table, tags, kinds)
+            self._changed("create_table", db=db, table=table, tags=list(tags), fields=dict(fields))
 
     def delete_table(self, db: str, table: str) -> None:
         """Delete a table, its rows and caches; its name can be used again.
@@ -143,6 +149,7 @@ class Store:
             self.catalog.delete_table(db, table, self._now())
             self._buffer.drop(db, table)
             self._database(db).drop_table(table)
+            self._changed("delete_table", db=db, table=table)
 
     def database_names(self) -> list[str]:
         """The databases, ``_internal`` first."""
@@ -239,7 +246,10 @@ class Store:
             UsageError: data that cannot be written.
         """
         with self._lock:
-            return self._take(self._buffer, data, db, precision, accept_partial, table, tags, http_name)
+            written = self._take(self._buffer, data, db, precision, accept_partial, table, tags, http_name)
+            self._changed("write", data=data, db=db, precision=precision, accept_partial=accept_partial, table=table,
+                          tags=tags, http_name=http_name)  # fmt: skip
+        return written
 
     def stage(
         self,
@@ -252,12 +262,27 @@ class Store:
         """Admit data as :meth:`write` does, bad lines aside, but hand the rows back: :meth:`put` writes them later."""
         buffer = WalBuffer()
         with self._lock:
+            before = self.catalog.state
             written = self._take(buffer, data, db, precision, True, table, tags, True)
-        return Staged([rows for batch in buffer.take(GEN1_NS) for rows in batch.tables], written.errors)
+            staged = Staged([rows for batch in buffer.take(GEN1_NS) for rows in batch.tables], written.errors)
+            for rows in staged.tables if before is not self.catalog.state else ():
+                self._changed("declare", db=db, table=rows.name, columns=self.catalog.table(db, rows.name).columns)
+        return staged
+
+    def declare(self, db: str, table: str, columns: Mapping[str, str]) -> None:
+        """Add the columns (name -> letter of its kind) that a table lacks, and the table if need be."""
+        with self._lock:
+            transaction = self.catalog.begin(db)
+            found = transaction.tables.get(table) or transaction.add_table(table)
+            for name, kind in columns.items():
+                if name not in found.columns:
+                    found = transaction.add_column(found, name, kind)
+            transaction.commit()
 
     def put(self, db: str, table: str, part: Part) -> None:
         """Put admitted rows into the WAL buffer."""
         with self._lock:
+            self._changed("put", db=db, table=table, part=Part(part.rows, part.columns, part.numbers))
             self._buffer.add(db, table, [part])
 
     def load(
@@ -275,6 +300,8 @@ class Store:
         with self._lock:
             written = self._take(buffer, data, db, precision, accept_partial, table, tags, http_name)
             self._apply(buffer.take(GEN1_NS))
+            self._changed("load", data=data, db=db, precision=precision, accept_partial=accept_partial, table=table,
+                          tags=tags, http_name=http_name)  # fmt: skip
         return written
 
     def _take(
@@ -322,6 +349,8 @@ class Store:
         with self._lock:
             batches = self._buffer.take(chunk_ns)
             self._apply(batches)
+            if batches:
+                self._changed("flush")
         return batches
 
     def _apply(self, batches: list[FlushedBatch]) -> None:
@@ -354,7 +383,9 @@ class Store:
     def create_last_cache(self, db: str, table: str, **options: Any) -> str:
         """Create a last-value cache and give its name; options and errors: :meth:`LastCaches.create`."""
         with self._lock:
-            return self._database(db).last.create(self.catalog.table(db, table), **options).name
+            name = self._database(db).last.create(self.catalog.table(db, table), **options).name
+            self._changed("create_last_cache", db=db, table=table, **options)
+        return name
 
     def delete_last_cache(self, db: str, table: str, name: str) -> None:
         """Delete a last-value cache.
@@ -365,11 +396,14 @@ class Store:
         with self._lock:
             self.catalog.table(db, table)
             self._database(db).last.delete(table, name)
+            self._changed("delete_last_cache", db=db, table=table, name=name)
 
     def create_distinct_cache(self, db: str, table: str, columns: Sequence[str], **options: Any) -> str:
         """Create a distinct-value cache and give its name; options and errors: :meth:`DistinctCaches.create`."""
         with self._lock:
-            return self._database(db).distinct.create(self.catalog.table(db, table), columns, **options).name
+            name = self._database(db).distinct.create(self.catalog.table(db, table), columns, **options).name
+            self._changed("create_distinct_cache", db=db, table=table, columns=list(columns), **options)
+        return name
 
     def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
         """Delete a distinct-value cache.
@@ -380,6 +414,7 @@ class Store:
         with self._lock:
             self.catalog.table(db, table)
             self._database(db).distinct.delete(table, name)
+            self._changed("delete_distinct_cache", db=db, table=table, name=name)
 
     def clear_caches(self) -> None:
         """Forget what a restart forgets: cached rows and the log of queries; the caches' definitions stay."""
@@ -388,6 +423,26 @@ class Store:
                 database.last.clear()
                 database.distinct.clear()
             self._queries.clear()
+
+    def _changed(self, method: str, **arguments: Any) -> None:
+        if self.on_change is not None:
+            self.on_change(method, arguments)
+
+    # -- what a data folder keeps ---------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> Mapping[str, Database]:
+        """The databases at work, by name."""
+        with self._lock:
+            return {name: self._database(name) for name in self.catalog.databases}
+
+    def waiting(self) -> list[tuple[str, str, list[Part]]]:
+        """Give what waits for the flush: database, table, parts."""
+        return self._buffer.content()
+
+    def wait(self, db: str, table: str, parts: list[Part]) -> None:
+        """Put back what :meth:`waiting` gave, into a buffer that has nothing for the table."""
+        self._buffer.add(db, table, parts)
 
     # -- moments ------------------------------------------------------------------------------------------------
 

@@ -135,6 +135,32 @@ class Table:
                 self._visible = [_visible(c, cutoff) for c in self._settled]
             return self._visible
 
+    def store(self, write: Callable[[pa.RecordBatch], Chunk]) -> None:
+        """Write what lies in memory only into pieces, small pieces that are there already with it.
+
+        Lengths fall as they do in memory, so that there are few pieces and each row is written few times.
+        """
+        with self._lock:
+            self._chunks()
+            kept = [c for c in self._settled if c.stored and len(c)]
+            loose = [c for c in self._settled if not c.stored]
+            rows = sum(map(len, loose))
+            while loose and kept and len(kept[-1]) <= rows and len(kept[-1]) <= CHUNK_ROWS // 2:
+                rows += len(kept[-1])
+                loose.insert(0, kept.pop())
+            kept += [write(_joined([_aligned(c.batch, self.schema) for c in group])) for group in _groups(loose)]
+            self._settled = tuple(kept)
+            self._visible = None
+
+    def adopt(self, pieces: tuple[Chunk, ...], end: int) -> None:
+        """Begin with what :meth:`pieces` gave."""
+        self._settled, self._end = pieces, end
+        self._changed()
+
+    def pieces(self) -> tuple[tuple[Chunk, ...], int]:
+        """Give what :meth:`store` has left, and the place of the next row to be written."""
+        return self._settled, self._end
+
     def freeze(self) -> TableState:
         """Give a snapshot, at no cost per row."""
         return TableState(self._settled, self._fresh, self._tail, len(self._tail), self._tail_start, self._end)
@@ -164,6 +190,24 @@ class Table:
             self._fresh = _push(self._fresh, chunk, self.schema)
 
 
+def _groups(chunks: list[Chunk]) -> list[list[Chunk]]:
+    """Put chunks together that make no more than one piece."""
+    groups: list[list[Chunk]] = []
+    room = 0
+    for chunk in chunks:
+        if len(chunk) > room:
+            groups.append([])
+            room = CHUNK_ROWS
+        groups[-1].append(chunk)
+        room -= len(chunk)
+    return groups
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Put batches of one schema together, their tags in one dictionary; no row is shared with a larger batch."""
+    return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()[0]
+
+
 def _push(chunks: tuple[Chunk, ...], chunk: Chunk, schema: pa.Schema) -> tuple[Chunk, ...]:
     """Add a chunk at the end, merged with those before it while it is as long as they are: lengths fall to a limit."""
     while chunks and _mergeable(chunks[-1], chunk):
@@ -179,6 +223,8 @@ def _mergeable(before: Chunk, last: Chunk) -> bool:
         and len(before) + len(last) <= _MERGED_ROWS
         and before.numbers is None
         and last.numbers is None
+        and not before.stored
+        and not last.stored
     )
 
 

@@ -61,6 +61,11 @@ class Chunk:
         return int(self.batch.num_rows)
 
     @property
+    def stored(self) -> bool:
+        """True where the rows lie in a file and are read when they are asked for."""
+        return False
+
+    @property
     def times(self) -> Ints:
         """The times in nanoseconds."""
         return times_of(self.batch.column("time"))

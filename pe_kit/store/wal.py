@@ -73,6 +73,10 @@ class WalBuffer:
                 table.close(chunk_ns)
         return batches
 
+    def content(self) -> list[tuple[str, str, list[Part]]]:
+        """Give what waits: database, table, parts; nothing of it may be changed."""
+        return [(d, t, rows.parts) for d, tables in self._databases.items() for t, rows in tables.items()]
+
     def copy(self) -> WalBuffer:
         """Give a buffer that goes on by itself."""
         twin = WalBuffer()

@@ -1,0 +1,458 @@
+"""A session in a data folder: what is written down when, and how it is read back.
+
+Each call of the user is one record: the event, the changes of the store that it caused, in order and with their times,
+and what else is different after it: clock, triggers, plugin cache. So a call is there as a whole or not at all, and no
+plugin runs again when a folder is opened. Long calls are written in parts, each of which ends between two moments of
+virtual time; a folder that was left in the middle of one opens at the last such moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pe_kit.clock import VirtualClock
+from pe_kit.engine.cache import CacheEntry, Namespace
+from pe_kit.engine.outcome import Event
+from pe_kit.engine.schedule import Schedule
+from pe_kit.engine.trigger import parse_spec
+from pe_kit.engine.trigger_table import Trigger
+from pe_kit.errors import PeKitError, StorageError
+from pe_kit.store.catalog import CatalogLimits
+from pe_kit.store.disk import DataFolder
+from pe_kit.store.image import pieces_of, restore_image, store_image, store_tables
+from pe_kit.store.journal import Record, written
+from pe_kit.store.pack import Packer, unpack, unwritable
+
+if TYPE_CHECKING:
+    from pe_kit.engine.collect import Collector
+    from pe_kit.engine.engine import Engine
+
+__all__ = ["Durable"]
+
+CHECKPOINT_BYTES = 32 * 1024 * 1024
+"""A checkpoint is made when the journal has grown by so much."""
+PART_BYTES = 4 * 1024 * 1024
+HISTORY_BYTES = 64 * 1024 * 1024
+"""Events that take more memory than this are read from the journal when they are asked for."""
+
+Label = tuple[str, str] | None
+"""A namespace of the cache: database and trigger; None is the global one."""
+
+
+class Durable:
+    """The data folder of one engine.
+
+    Attributes:
+        folder: the open folder. failed: why nothing can be written any more.
+    """
+
+    def __init__(self, engine: Engine, path: str | Path) -> None:
+        self._engine = engine
+        self.folder = DataFolder(path)
+        self.failed: StorageError | None = None
+        self._changes: list[tuple[str, int, dict[str, Any]]] = []
+        self._pending = 0
+        self._known: dict[Label, dict[str, tuple[str, int | None]]] = {}
+        self._named: set[tuple[str, str]] = set()
+        self._trigger_changes = -1
+        self._committed = 0
+        self._start_ns = 0
+        self._number, self._state_found = self.folder.newest_state()
+        self._opened: dict[str, Any] = {}
+        self._needed: set[Path] = set()
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def seed(self, given: int) -> int:
+        """Give the seed of the session in the folder, ``given`` if there is none yet."""
+        bodies = (record.body for record in self._state_found or self.folder.read_journal(self._number))
+        return next((int(body["open"]["seed"]) for body in bodies if "open" in body), given)
+
+    def open(self) -> None:
+        """Read what is there, and go on from it as after a restart of the server."""
+        engine, runtime = self._engine, self._engine._runtime
+        self._start_ns = engine.now_ns
+        clock, engine._clock = engine._clock, VirtualClock(engine.now_ns)
+        try:
+            faults = self._recover()
+        finally:
+            reached, engine._clock = engine._clock.now_ns, clock
+        found = self._committed > 0
+        history = engine._history
+        if found:
+            if clock.virtual:
+                clock.now_ns = reached
+            beginning = replace(engine._checkpoint(0), **self._nothing())
+            history.beginning, history.earlier = beginning, self._earlier
+            history.count = self._committed
+            history.checkpoints = [engine._checkpoint(self._committed)]
+        segment = self.folder.append_to(self.folder.last_segment())
+        opening = self._opening()
+        if not segment.size or self._opened != opening["open"]:
+            self._append(written(opening), True)
+        engine.store.on_change = self._note
+        runtime.on_moment = self._moment
+        runtime.cache.touched = {}
+        if engine.persist_cache:
+            runtime.unkept = self._unkept
+        if found:
+            engine.restart()
+            if faults:
+                engine.clear_faults()
+
+    def _opening(self) -> dict[str, Any]:
+        engine = self._engine
+        return {"open": {"start_ns": self._start_ns, "seed": engine.seed, "limits": list(engine.store.catalog.limits)}}
+
+    def _nothing(self) -> dict[str, Any]:
+        from pe_kit.engine.cache import CacheStore
+        from pe_kit.store.store import Store
+
+        engine = self._engine
+        empty = Store(lambda: self._start_ns, *engine.store.catalog.limits)
+        return {
+            "event": 0, "now_ns": self._start_ns, "ticks_from_ns": self._start_ns, "flush_due_ns": None,
+            "store": empty.snapshot(), "writers": (), "cache": CacheStore(lambda: self._start_ns), "lost": (),
+            "triggers": (), "routes": {}, "logbook": (), "calls": 0,
+            "random_state": random.Random(engine.seed).getstate(), "files": {},
+        }  # fmt: skip
+
+    def _recover(self) -> bool:
+        engine, faults = self._engine, False
+        number, state = self._number, self._state_found
+        self._state_found = []
+        if state:
+            faults = self._restore(state)
+        self.folder.missing_segments(number)
+        limits = engine.store.catalog.limits
+        events: dict[int, Event] = {}
+        for record in self.folder.read_journal(number):
+            if "open" in record.body:
+                self._reopen(record.body["open"])
+                continue
+            event = self._event(record)
+            try:
+                self._redo(record, event)
+            except Exception as error:  # only after damage: what is left is done as far as it can be
+                self.folder.damage.append(
+                    f"{self.folder.path / 'journal'}: event {event.id} ({event.kind}) cannot be done again: {error}"
+                )
+            faults = bool(record.body.get("faults"))
+            events[event.id] = event
+        engine.store.catalog.limits = limits
+        self._committed = max(self._committed, *events) if events else self._committed
+        engine._history._events = list(events.values())
+        return faults
+
+    def _reopen(self, opening: Mapping[str, Any]) -> None:
+        engine = self._engine
+        self._opened = dict(opening)
+        self._start_ns = engine._runtime.ticks_from_ns = opening["start_ns"]
+        engine.store.catalog.limits = CatalogLimits(*opening["limits"])
+
+    def _event(self, record: Record) -> Event:
+        number, kind, time_ns, database, data = record.body["event"]
+        data = unpack(data, record.blobs)
+        if record.body.get("part"):  # the newest record of an event that was never ended
+            reached = record.body["now"]
+            if kind == "backtest":
+                data = {**data, "until": reached}
+            else:
+                kind, data = "advance_to", {"t": reached}
+        return Event(number, kind, time_ns, database, data)
+
+    def _redo(self, record: Record, event: Event) -> None:
+        engine, runtime, body = self._engine, self._engine._runtime, record.body
+        clock: Any = engine._clock
+        for method, now_ns, arguments in body.get("ops", ()):
+            clock.now_ns = now_ns
+            given = unpack(arguments, record.blobs, event.data.__getitem__)
+            getattr(engine.store, method)(**given)
+        clock.now_ns = body["now"]
+        runtime.calls, runtime.flush_due_ns = body["calls"], body["due"]
+        runtime._writers = {database: [None] for database, _, _ in engine.store.waiting()}
+        if "triggers" in body:
+            self._take_triggers(body["triggers"])
+        for label in body.get("gone", ()):
+            self._namespace(label).clear()
+        for label, key, value, expires_ns in body.get("cache", ()):
+            self._namespace(label)[key] = CacheEntry(unpack(value, record.blobs), expires_ns)
+        for label, key in body.get("dropped", ()):
+            self._namespace(label).pop(key, None)
+        if event.kind == "write_plugin" and not body.get("refused"):
+            self._take_plugin(event.data["filename"], event.time_ns, event.data["source"])
+
+    def _restore(self, state: list[Record]) -> bool:
+        engine, runtime = self._engine, self._engine._runtime
+        head, blobs = state[0].body, state[0].blobs
+        clock: Any = engine._clock
+        clock.now_ns = head["now"]
+        self._reopen(head["open"])
+        restore_image(engine.store, head["store"], lambda part: unpack(part, blobs), self.folder)
+        self._needed = pieces_of(head["store"], self.folder.path)
+        self._committed = head["event"]
+        runtime.calls, runtime.flush_due_ns, runtime.ticks_from_ns = head["calls"], head["due"], head["ticks"]
+        runtime._writers = {database: [None] for database, _, _ in engine.store.waiting()}
+        self._take_triggers(head["triggers"])
+        for filename, time_ns, source in head["plugins"]:
+            self._take_plugin(filename, time_ns, source)
+        for record in state[1:-1]:
+            label, key, value, expires_ns = record.body["cache"]
+            self._namespace(label)[key] = CacheEntry(unpack(value, record.blobs), expires_ns)
+        return bool(head["faults"])
+
+    def _namespace(self, label: list[str] | None) -> Namespace:
+        cache = self._engine._runtime.cache
+        return cache.shared if label is None else cache.of_trigger((label[0], label[1]))
+
+    def _take_plugin(self, filename: str, time_ns: int, source: str) -> None:
+        """Know a content of a plugin file; one that was lost in the kit's own plugin folder is put back."""
+        engine = self._engine
+        engine._plugin_names.add(filename)
+        if engine._registry is not None:
+            engine._registry.remember(filename, time_ns, source)
+        if engine.plugin_dir == self.folder.path / "plugins":
+            path = engine.plugin_dir / filename
+            if not path.exists() or (source and not path.stat().st_size):
+                with suppress(PeKitError):
+                    engine._folder("").write(filename, source)
+
+    def _take_triggers(self, rows: list[dict[str, Any]]) -> None:
+        triggers = []
+        for row in rows:
+            spec = parse_spec(row["spec"])
+            schedule = Schedule.of(spec) if spec.kind in ("every", "cron") else None
+            triggers.append(Trigger(**{**row, "spec": spec, "schedule": schedule}))
+        self._engine._runtime.triggers.take(triggers, {})
+
+    def _earlier(self, before: int) -> list[Event]:
+        found: dict[int, Event] = {}
+        for record in self.folder.read_journal(0):
+            if "event" in record.body and record.body["event"][0] < before:
+                event = self._event(record)
+                found.pop(event.id, None)
+                found[event.id] = event
+        return sorted(found.values(), key=lambda event: event.id)
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def _note(self, method: str, arguments: dict[str, Any]) -> None:
+        self._changes.append((method, self._engine.now_ns, arguments))
+        data = arguments.get("data", "")
+        part = arguments.get("part")
+        self._pending += 200 + (len(data) if isinstance(data, str) else 0) + (0 if part is None else 40 * len(part))
+        if not self._engine._clock.virtual:
+            self.commit(part=self._engine._history.count > self._committed)  # it may belong to no call
+
+    def _moment(self) -> None:
+        """Between two moments of virtual time: write down a part of a long call."""
+        if self._pending >= PART_BYTES and self._engine._clock.virtual and self._engine._runtime.quiet:
+            self.commit(part=True)
+            self._checkpoint_if_due(self._engine._runtime.collector, part=True)
+
+    def commit(self, sync: bool = False, part: bool = False, refused: bool = False) -> None:
+        """Write down the events that are not yet, the newest of them with all changes.
+
+        Args:
+            sync: it is on the disk when this returns.
+            part: the newest event goes on. refused: it raised.
+
+        Raises:
+            StorageError: the disk refused; what was asked for is not acknowledged, and the engine can only be read.
+        """
+        history = self._engine._history
+        fresh = [event for event in history._events[-8:] if event.id > self._committed]
+        if not fresh and history._events:
+            fresh = history._events[-1:]
+        data = b"".join(self._record(event, {}) for event in fresh[:-1])
+        if fresh:
+            flags = {"part": True} if part else {"refused": True} if refused else {}
+            data += self._record(fresh[-1], flags, whole=True)
+        self._append(data, sync)
+        if fresh:
+            self._committed = fresh[-1].id if not part else fresh[-1].id - 1
+
+    def _record(self, event: Event, flags: Mapping[str, Any], whole: bool = False) -> bytes:
+        runtime = self._engine._runtime
+        known = {id(v): {"$event": k} for k, v in event.data.items() if k in ("data", "lp")}
+        packer = Packer()
+        body: dict[str, Any] = {
+            "event": [event.id, event.kind, event.time_ns, event.database, packer.pack(dict(event.data))],
+            "now": self._engine.now_ns, "calls": runtime.calls, "due": runtime.flush_due_ns, **flags,
+        }  # fmt: skip
+        if whole:
+            if runtime.faults.rules:
+                body["faults"] = True
+            changes, self._changes, self._pending = self._changes, [], 0
+            if changes:
+                body["ops"] = [
+                    [method, now_ns, {k: known.get(id(v)) or packer.pack(v) for k, v in arguments.items()}]
+                    for method, now_ns, arguments in changes
+                ]
+            if runtime.triggers.changes != self._trigger_changes or event.kind == "declare_duration":
+                self._trigger_changes = runtime.triggers.changes
+                body["triggers"] = self._trigger_rows()
+            if self._engine.persist_cache:
+                self._cache_changes(body, packer)
+        return written(body, packer.blobs)
+
+    def _append(self, data: bytes, sync: bool) -> None:
+        if self.failed is not None:
+            raise self.failed
+        assert self.folder.segment is not None
+        try:
+            self.folder.segment.append(data, sync)
+        except OSError as error:
+            self.failed = StorageError(
+                f"{self.folder.segment.path} cannot be written: {error.strerror or error}; the last call is not stored",
+                mend="What is in memory can still be read. Mend the disk, then open the folder with a new Engine.",
+            )
+            raise self.failed from error
+
+    def _trigger_rows(self) -> list[dict[str, Any]]:
+        names = ("name", "database", "path", "arguments", "run_async", "error_behavior", "disabled", "order")
+        return [
+            {**{name: getattr(t, name) for name in names}, "spec": t.spec.text, "declared_ns": t.declared_ns}
+            for t in self._engine._runtime.triggers
+        ]
+
+    # -- the plugin cache -------------------------------------------------------------------------------------------
+
+    def _unkept(self, namespace: str, key: str, value: Any) -> str:
+        """Say once why a value cannot be stored."""
+        if type(value) in (int, str, float, bool) or (namespace, key) in self._named:
+            return ""
+        names = unwritable(Packer().pack(value))
+        if not names:
+            return ""
+        self._named.add((namespace, key))
+        return f"the cached value {key!r} ({', '.join(dict.fromkeys(names))}) cannot be stored: it is lost at a restart"
+
+    def _cache_changes(self, body: dict[str, Any], packer: Packer) -> None:
+        cache = self._engine._runtime.cache
+        touched, cache.touched = cache.touched or {}, {}
+        labels: dict[int, Label] = {id(cache.shared): None}
+        if touched:
+            labels.update((id(namespace), key) for key, namespace in cache.triggers.items())
+        gone: list[Label] = [label for label in self._known if label is not None and label not in cache.triggers]
+        for label in gone:
+            del self._known[label]
+        put, dropped = [], []
+        for identity, (namespace, keys) in touched.items():
+            if identity not in labels:
+                continue
+            label = labels[identity]
+            known = self._known.setdefault(label, {})
+            for key in keys:
+                entry = namespace.get(key)
+                stored = None if entry is None else self._packed(entry.value, packer)
+                if stored is None:
+                    if known.pop(key, None) is not None:
+                        dropped.append([label, key])
+                    continue
+                assert entry is not None
+                value, mark = stored
+                if known.get(key) != (mark, entry.expires_ns):
+                    known[key] = (mark, entry.expires_ns)
+                    put.append([label, key, value, entry.expires_ns])
+        body.update({k: v for k, v in (("gone", gone), ("cache", put), ("dropped", dropped)) if v})
+
+    def _packed(self, value: Any, packer: Packer) -> tuple[Any, str] | None:
+        """Pack a value with its mark, equal for equal values; None if it cannot be stored."""
+        at = len(packer.blobs)
+        packed = packer.pack(value)
+        if unwritable(packed):
+            del packer.blobs[at:]
+            return None
+        text = json.dumps(packed, ensure_ascii=False)
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+        for blob in packer.blobs[at:]:
+            digest.update(blob)
+        return packed, text if len(text) <= 64 and len(packer.blobs) == at else digest.hexdigest()
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+
+    def _checkpoint_if_due(self, collector: Collector | None, part: bool = False) -> None:
+        segment = self.folder.segment
+        if segment is not None and segment.size >= CHECKPOINT_BYTES and self.failed is None:
+            try:
+                self.checkpoint(part)
+            except StorageError as error:
+                if collector is not None:
+                    collector.note(error.message)
+
+    def after_event(self, collector: Collector) -> None:
+        """Make a checkpoint when the journal has grown enough; a failure is a note, the journal has it all."""
+        self._checkpoint_if_due(collector)
+
+    def checkpoint(self, part: bool = False) -> None:
+        """Write new rows as Parquet, begin a new segment of the journal, remove what is not needed any more.
+
+        Raises:
+            StorageError: the disk refused; nothing is lost, the journal goes on.
+        """
+        engine, folder = self._engine, self.folder
+        segment = folder.segment
+        assert segment is not None
+        try:
+            segment.sync()
+            store_tables(engine.store, folder)
+            packer = Packer()
+            image = store_image(engine.store, packer.pack, folder.path)
+            number = segment.number + 1
+            data = self._state(image, packer, part)
+            folder.append_to(number)
+            self._append(written(self._opening()), True)
+            folder.save_state(number, data)
+            needed, self._needed = self._needed, pieces_of(image, folder.path)
+            engine._history.leave_to(self._earlier, HISTORY_BYTES)
+            folder.forget(needed | self._needed)
+        except OSError as error:
+            raise StorageError(
+                f"no checkpoint of {folder.path}: {error.strerror or error}; the journal keeps what was written",
+                mend="Make room on the disk and call engine.checkpoint() again.",
+            ) from error
+
+    def _state(self, image: dict[str, Any], packer: Packer, part: bool) -> bytes:
+        engine, runtime = self._engine, self._engine._runtime
+        head = {
+            **self._opening(), "store": image, "event": engine._history.count, "now": engine.now_ns,
+            "calls": runtime.calls, "due": runtime.flush_due_ns, "ticks": runtime.ticks_from_ns,
+            "triggers": self._trigger_rows(), "faults": bool(runtime.faults.rules),
+            "plugins": engine._registry.remembered() if engine._registry is not None else [],
+        }  # fmt: skip
+        lines = [written(head, packer.blobs), *(self._cached() if engine.persist_cache else ())]
+        return b"".join(lines) + written({"end": len(lines) + 1})
+
+    def _cached(self) -> Iterator[bytes]:
+        cache = self._engine._runtime.cache
+        namespaces: dict[Label, Namespace] = {None: cache.shared}
+        namespaces.update((key, namespace) for key, namespace in cache.triggers.items())
+        self._known = {label: {k: v for k, v in known.items() if k in namespaces.get(label, {})}
+                       for label, known in self._known.items() if label in namespaces}  # fmt: skip
+        for label, namespace in namespaces.items():
+            for key, entry in namespace.items():
+                packer = Packer()
+                packed = self._packed(entry.value, packer)
+                if packed is not None:
+                    self._known.setdefault(label, {})[key] = (packed[1], entry.expires_ns)
+                    yield written({"cache": [label, key, packed[0], entry.expires_ns]}, packer.blobs)
+
+    def close(self) -> None:
+        """Sync what is not yet and let go of the folder."""
+        engine = self._engine
+        engine.store.on_change = engine._runtime.on_moment = engine._runtime.unkept = None
+        try:
+            if self.failed is None and self.folder.segment is not None:
+                if self._changes:
+                    self.commit()
+                self.folder.segment.sync()
+        finally:
+            self.folder.close()
