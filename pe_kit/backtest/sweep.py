@@ -33,7 +33,7 @@ def sweep(
         setup: called with one setting as keyword arguments; it makes its own Engine, reads its own data (a Parquet
             path or an object store's URL, say) and returns a mapping of results, or one result.
         grid: name -> values, for all combinations in order; or a list of settings.
-        executor: any ``concurrent.futures.Executor``, such as a Dask client's ``get_executor()``; None: local processes.
+        executor: any ``concurrent.futures.Executor``, such as a Dask client's ``get_executor()``; None: processes here.
         progress: called with (settings done, settings to do).
 
     Returns:
