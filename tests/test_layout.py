@@ -65,6 +65,7 @@ def _floor(module: str) -> int:
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
     """Give each imported module of the kit and the function that imports it; not what only type checkers read."""
+
     def walk(node: ast.AST, function: str | None) -> Iterator[tuple[str, str | None]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
