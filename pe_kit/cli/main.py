@@ -13,6 +13,7 @@ from pe_kit.cli.demo import demo
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.fixtures import fixtures
 from pe_kit.cli.lab import lab
+from pe_kit.cli.words import influxdb3
 from pe_kit.errors import PeKitError, UsageError
 
 __all__ = ["app", "main"]
@@ -30,6 +31,12 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 app.command()(fidelity)
 app.add_typer(fixtures, name="fixtures")
 app.command()(backtest)
+app.command(
+    context_settings={
+        "allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False,
+        "help_option_names": [],
+    }
+)(influxdb3)  # fmt: skip
 
 
 def _version(wanted: bool) -> None:

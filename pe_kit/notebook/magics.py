@@ -12,7 +12,7 @@ from pe_kit.engine.engine import Engine
 from pe_kit.engine.outcome import Outcome
 from pe_kit.engine.trigger import parse_arguments, parse_spec
 from pe_kit.errors import NotFoundError, PeKitError, UsageError, near_match
-from pe_kit.notebook.options import HelpRequested, pairs
+from pe_kit.notebook.options import HelpRequested, pairs, split_line
 from pe_kit.notebook.plugincell import check_source, plugin_card
 from pe_kit.notebook.progress import Progress
 from pe_kit.notebook.text import error_lines
@@ -51,6 +51,7 @@ class Magics:
             ("advance", "line", self.advance),
             ("step", "line", self.step),
             ("call", "line", self.call),
+            ("influxdb3", "line_cell", self.influxdb3),
             ("pe", "line", self.pe),
         ):
             self.shell.register_magic_function(_spoken(work), kind, name)
@@ -226,6 +227,19 @@ class Magics:
             db = homes[0]
         return engine.call(got.trigger, db, at=got.at)
 
+    def influxdb3(self, line: str, cell: str | None = None) -> None:
+        """Speak the server's own words to the notebook's engine, or with --host to a server.
+
+        %influxdb3 create trigger --trigger-spec table:cpu --path my.py --database DB NAME
+        %%influxdb3 write --database DB      the cell is what would be piped in
+        """
+        from pe_kit.cli.influxdb3 import Local, run
+
+        try:
+            run(split_line(line) or ["--help"], Local(self.engine), read=None if cell is None else lambda: cell)
+        except HelpRequested as text:
+            raise HelpRequested(str(text).replace("usage: ", "usage: %", 1)) from None
+
     def pe(self, line: str) -> Any:
         """Look around: %pe runs, cache, logs, triggers, plugins, use VARIABLE, help."""
         name, _, rest = line.strip().partition(" ")
@@ -250,6 +264,6 @@ def _spoken(work: Callable[..., Any]) -> Callable[..., Any]:
             error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
             raise
 
-    if work.__name__ == "query":  # SQL has its own $ and {}
+    if work.__name__ in ("query", "influxdb3"):  # SQL has its own $ and {}
         magic._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
     return magic

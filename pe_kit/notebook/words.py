@@ -85,6 +85,9 @@ WORDS: dict[str, Options] = {
     "advance": _advance(),
     "step": Options("%step", "Do the next due thing only: one WAL flush or one schedule, and what it causes."),
     "call": _call(),
+    "influxdb3": Options(
+        "%influxdb3", "The server's own command words, to this engine or with --host to a server; --help lists them."
+    ),
 }
 
 

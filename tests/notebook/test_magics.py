@@ -16,6 +16,7 @@ from pe_kit.errors import (
     NotFoundError,
     PeKitError,
     QueryError,
+    ServerError,
     TriggerSpecError,
     UsageError,
 )
@@ -369,3 +370,13 @@ def test_the_python_api_shows_everything(shell: Any) -> None:
 def test_frames_are_pandas(shell: Any, alerts: None) -> None:
     for name in ("runs", "cache", "logs", "triggers", "plugins"):
         assert isinstance(line(shell, "pe", name), pd.DataFrame)
+
+
+def test_the_servers_own_words_speak_to_the_notebooks_engine(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    line(shell, "influxdb3", "create database weather")
+    cell(shell, "influxdb3", "write --database weather", "home,room=attic temp=21.5\n")
+    line(shell, "influxdb3", "query --database weather --format csv 'SELECT room, temp FROM home WHERE temp > 1'")
+    assert capsys.readouterr().out == 'Database "weather" created successfully\nsuccess\nroom,temp\nattic,21.5\n\n'
+    assert "409 Conflict" in mistake(shell, "%influxdb3 create database weather", ServerError)
+    line(shell, "influxdb3", "--help")
+    assert "create" in capsys.readouterr().out
