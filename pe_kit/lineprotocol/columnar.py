@@ -113,7 +113,7 @@ def _batches(text: str, precision: Precision, missing_ns: int) -> Iterator[_Batc
                 batch = _Batch(text, position, batch.end, precision, missing_ns)
             if batch.start == position:
                 position = batch.next_position
-                size = _BATCH if len(batch.parts) < 8 else 4 * _BATCH  # many shapes pay off in larger batches
+                size = _BATCH if len(batch.parts) < 8 else 3 * _BATCH  # many shapes pay off in larger batches
                 yield batch
 
 

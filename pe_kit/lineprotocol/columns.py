@@ -16,12 +16,13 @@ from pe_kit.lineprotocol.timestamps import INT64_MAX, Precision, units_of
 __all__ = ["ends", "field", "joined", "texts", "times", "timestamps"]
 
 _TYPES = {"i": pa.int64(), "u": pa.uint64(), "f": pa.float64()}
-# what fits for certain; Arrow itself reads more than the grammar, and refuses a whole array for one bad value
+# what Arrow reads as the grammar does; Arrow reads more, and refuses a whole array for one bad value
 _CERTAIN = {
     "i": r"^-?([0-9]{1,18}|[0-8][0-9]{18}|9[01][0-9]{17})$",
     "u": r"^[0-9]{1,19}$",
-    "f": r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$",
+    "f": r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$",
 }
+_LONGEST = 200  # digits; with two digits of exponent still a float
 _BOOLEANS = ("t", "T", "true", "True", "TRUE", "f", "F", "false", "False", "FALSE")
 _MINUS, _FIRST_LETTER = ord("-"), 0x40
 _LAST_OF_BOOLEANS = np.zeros(256, np.bool_)
@@ -113,8 +114,9 @@ def _numbers(kind: str, array: pa.StringArray, certain: Mask) -> tuple[pa.Array,
 
 
 def _matches(kind: str, array: pa.StringArray) -> Mask:
-    matches: Mask = pc.match_substring_regex(array, _CERTAIN[kind]).to_numpy(zero_copy_only=False)
-    return matches
+    matches = pc.and_(pc.match_substring_regex(array, _CERTAIN[kind]), pc.less_equal(pc.binary_length(array), _LONGEST))
+    mask: Mask = matches.to_numpy(zero_copy_only=False)
+    return mask
 
 
 def _zeros_for(rows: Mask, array: pa.StringArray) -> pa.StringArray:
