@@ -55,7 +55,10 @@ class Durable:
 
     def __init__(self, engine: Engine, path: str | Path) -> None:
         self._engine = engine
-        self.folder = DataFolder(path)
+        try:
+            self.folder = DataFolder(path)
+        except OSError as error:
+            raise _unusable(Path(path), error) from error
         self.failed: StorageError | None = None
         self._changes: list[tuple[str, int, dict[str, Any]]] = []
         self._pending = 0
@@ -64,7 +67,8 @@ class Durable:
         self._trigger_changes = -1
         self._committed = 0
         self._start_ns = 0
-        self._number, self._state_found = self.folder.newest_state()
+        self._states = self.folder.states()
+        self._number = self._states[0][0] if self._states else 0
         self._opened: dict[str, Any] = {}
         self._needed: set[Path] = set()
 
@@ -72,7 +76,7 @@ class Durable:
 
     def seed(self, given: int) -> int:
         """Give the seed of the session in the folder, ``given`` if there is none yet."""
-        bodies = (record.body for record in self._state_found or self.folder.read_journal(self._number))
+        bodies = (r.body for r in (self._states[0][1] if self._states else self.folder.read_journal(self._number)))
         return next((int(body["open"]["seed"]) for body in bodies if "open" in body), given)
 
     def open(self) -> None:
@@ -82,6 +86,8 @@ class Durable:
         clock, engine._clock = engine._clock, VirtualClock(engine.now_ns)
         try:
             faults = self._recover()
+        except OSError as error:
+            raise _unusable(self.folder.path, error) from error
         finally:
             reached, engine._clock = engine._clock.now_ns, clock
         found = self._committed > 0
@@ -93,7 +99,10 @@ class Durable:
             history.beginning, history.earlier = beginning, self._earlier
             history.count = self._committed
             history.checkpoints = [engine._checkpoint(self._committed)]
-        segment = self.folder.append_to(self.folder.last_segment())
+        try:
+            segment = self.folder.append_to(self.folder.last_segment())
+        except OSError as error:
+            raise _unusable(self.folder.path, error) from error
         opening = self._opening()
         if not segment.size or self._opened != opening["open"]:
             self._append(written(opening), True)
@@ -126,10 +135,12 @@ class Durable:
 
     def _recover(self) -> bool:
         engine, faults = self._engine, False
-        number, state = self._number, self._state_found
-        self._state_found = []
-        if state:
-            faults = self._restore(state)
+        number, states, self._states = self._number, self._states, []
+        pieces = [pieces_of(state[0].body["store"], self.folder) for _, state in states]
+        self._needed = pieces[0] if pieces else set()
+        self.folder.sort_pieces(self._needed, pieces[1] if len(pieces) > 1 else set())
+        if states:
+            faults = self._restore(states[0][1])
         self.folder.missing_segments(number)
         limits = engine.store.catalog.limits
         events: dict[int, Event] = {}
@@ -196,7 +207,6 @@ class Durable:
         clock.now_ns = head["now"]
         self._reopen(head["open"])
         restore_image(engine.store, head["store"], lambda part: unpack(part, blobs), self.folder)
-        self._needed = pieces_of(head["store"], self.folder.path)
         self._committed = head["event"]
         runtime.calls, runtime.flush_due_ns, runtime.ticks_from_ns = head["calls"], head["due"], head["ticks"]
         runtime._writers = {database: [None] for database, _, _ in engine.store.waiting()}
@@ -411,9 +421,10 @@ class Durable:
             folder.append_to(number)
             self._append(written(self._opening()), True)
             folder.save_state(number, data)
-            needed, self._needed = self._needed, pieces_of(image, folder.path)
+            before, self._needed = self._needed, pieces_of(image, folder)
             engine._history.leave_to(self._earlier, HISTORY_BYTES)
-            folder.forget(needed | self._needed)
+            folder.sort_pieces(self._needed, before)
+            folder.forget()
         except OSError as error:
             raise StorageError(
                 f"no checkpoint of {folder.path}: {error.strerror or error}; the journal keeps what was written",
@@ -456,3 +467,10 @@ class Durable:
                 self.folder.segment.sync()
         finally:
             self.folder.close()
+
+
+def _unusable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"the data folder {path} cannot be used: {error.strerror or error}",
+        mend="It needs a folder that can be written to, and room on the disk.",
+    )

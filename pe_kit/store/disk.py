@@ -4,7 +4,8 @@
     format.json             what it is, in which version
     journal/000007.log      records of what was acknowledged, see :mod:`pe_kit.store.journal`
     state/000007.state      everything but the rows, as it was before segment 7, in records of the same kind
-    tables/DB/TABLE/*.parquet
+    tables/DB/TABLE/*.parquet    the rows of the newest state
+    replaced/*.parquet           pieces that only the state before it needs
 
 The two newest states and all that they name are kept, so that a damaged one costs nothing.
 """
@@ -16,7 +17,7 @@ import json
 import os
 import socket
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -51,7 +52,7 @@ class DataFolder:
         self.path = Path(path).absolute()
         self.damage: list[str] = []
         self.pieces = PieceCache(self._report)
-        for name in ("journal", "state", "tables"):
+        for name in ("journal", "state", "tables", "replaced"):
             files.make_folder(self.path / name)
         self._lock = self._take_lock()
         try:
@@ -126,16 +127,23 @@ class DataFolder:
         )
         return dict(found)
 
-    def newest_state(self) -> tuple[int, list[Record]]:
-        """Give the newest state that is whole: the first segment to read after it, its records; (0, []) if none."""
+    def states(self) -> list[tuple[int, list[Record]]]:
+        """Give the states that are whole, at most two, the newest first: the first segment to read after it, records.
+
+        A damaged one is named and put aside.
+        """
+        whole = []
         for number, path in reversed(self._numbered("state").items()):
             found = list(records(files.read(path)))
             good = [item for item in found if isinstance(item, Record)]
             if len(good) == len(found) and good and good[-1].body.get("end") == len(good):
-                return number, good
-            self._report(f"{path}: damaged; the state before it and the journal take its place")
-            path.replace(path.with_suffix(".damaged"))
-        return 0, []
+                whole.append((number, good))
+            else:
+                self._report(f"{path}: damaged; the state before it and the journal take its place")
+                path.replace(path.with_suffix(".damaged"))
+            if len(whole) == 2:
+                break
+        return whole
 
     def read_journal(self, first: int, until: int | None = None) -> Iterator[Record]:
         """Give the records of the segments from ``first`` on, before ``until``; name what is damaged."""
@@ -175,13 +183,13 @@ class DataFolder:
 
     def append_to(self, number: int) -> Segment:
         """Open a segment to append to, the next one if this one has a damaged end."""
-        if self.segment is not None:
-            self.segment.close()
         path = self._segment_path(number)
         while path.exists() and path.stat().st_size and any(str(path) in text for text in self.damage):
             number += 1
             path = self._segment_path(number)
-        self.segment = Segment(path, number)
+        before, self.segment = self.segment, Segment(path, number)
+        if before is not None:
+            before.close()
         files.sync_folder(path.parent)
         return self.segment
 
@@ -200,13 +208,34 @@ class DataFolder:
         self._piece += 1
         return folder / f"{self._piece:06}.parquet"
 
-    def forget(self, needed: Iterable[Path]) -> None:
-        """Remove pieces that are not needed, all states but the two newest, and the oldest of the event log."""
-        wanted = {*needed, *self.pieces.damaged}
+    def place_of(self, file: str) -> Path:
+        """Give the path of a piece that a state names: replaced ones were moved."""
+        path = self.path / file
+        moved = self.path / "replaced" / path.name
+        return moved if not path.exists() and moved.exists() else path
+
+    def sort_pieces(self, now: set[Path], before: set[Path]) -> None:
+        """Leave only the pieces of the newest state among the tables, and those of the one before elsewhere.
+
+        Args:
+            now: what the newest state names. before: what the state before it names.
+        """
+        kept = {*now, *self.pieces.damaged}
+        elsewhere = {path.name for path in before - now}
         for path in self.path.glob("tables/*/*/*.parquet"):
-            if path not in wanted:
+            if path not in kept:
+                self.pieces.hold(path)
+                if path.name in elsewhere:
+                    files.move(path, self.path / "replaced" / path.name)
+                else:
+                    files.remove(path)
+        for path in self.path.glob("replaced/*.parquet"):
+            if path.name not in elsewhere and path not in kept:
                 self.pieces.hold(path)
                 files.remove(path)
+
+    def forget(self) -> None:
+        """Remove all states but the two newest, and the oldest of the event log."""
         states = self._numbered("state")
         for number in list(states)[:-2]:
             files.remove(states[number])

@@ -9,7 +9,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["append", "make_folder", "open_append", "read", "remove", "sync", "sync_folder", "truncate", "write_new"]
+__all__ = [
+    "append",
+    "make_folder",
+    "move",
+    "open_append",
+    "read",
+    "remove",
+    "sync",
+    "sync_folder",
+    "truncate",
+    "write_new",
+]
 
 before: Callable[[str, Path, bytes], None] | None = None
 """Called with (operation, path, data) before each operation; what it raises stands for a failing disk."""
@@ -83,6 +94,12 @@ def write_new(path: Path, data: bytes, folder_too: bool = True) -> None:
     part.replace(path)
     if folder_too:
         sync_folder(path.parent)
+
+
+def move(path: Path, to: Path) -> None:
+    """Give a file another name in the same file system."""
+    _step("rename", to)
+    path.replace(to)
 
 
 def remove(path: Path) -> None:

@@ -66,10 +66,10 @@ def _database_image(found: DatabaseDef, live: Database | None, root: Path) -> di
     return image
 
 
-def pieces_of(image: dict[str, Any], root: Path) -> set[Path]:
+def pieces_of(image: dict[str, Any], folder: DataFolder) -> set[Path]:
     """Name the files of an image."""
     tables = (table for database in image["databases"].values() for table in database["tables"].values())
-    return {root / piece["file"] for table in tables for piece in table.get("pieces", ())}
+    return {folder.place_of(piece["file"]) for table in tables for piece in table.get("pieces", ())}
 
 
 def restore_image(store: Store, image: dict[str, Any], unpack: Callable[[Any], Any], folder: DataFolder) -> None:
@@ -78,7 +78,7 @@ def restore_image(store: Store, image: dict[str, Any], unpack: Callable[[Any], A
     store.catalog.state = CatalogState(live, {name: _database_def(d) for name, d in image["deleted"].items()})
     for name, found in image["databases"].items():
         for table, body in found["tables"].items():
-            chunks = [StoredChunk(folder.path / p["file"], p, folder.pieces) for p in body.get("pieces", ())]
+            chunks = [StoredChunk(folder.place_of(p["file"]), p, folder.pieces) for p in body.get("pieces", ())]
             for chunk in chunks:
                 chunk.check()
             if chunks or body.get("end"):

@@ -113,9 +113,8 @@ class SqlSession:
         try:
             self._serial.sql(sql, _options(), values)
         except Exception as error:
-            told = self._error(error, "planning")
-            if str(told).startswith("SQL error:"):
-                raise told from None
+            if str(error).startswith("DataFusion error: SQL("):
+                raise self._error(error, "planning") from None
         return rewrite(sql, _Planner(self, self._tables, values))
 
     def define(self, name: str, function: Callable[..., Any], inputs: list[Any], output: Any) -> None:
@@ -135,7 +134,7 @@ class SqlSession:
             if self._tables.has_distinct and self._tables.narrow(self._plan_text(frame)):
                 frame = self.plan(sql, values)
             try:
-                result = frame.to_arrow_table()
+                result = _collected(frame)
             except BaseException as error:
                 raise self._error(error, "planning" if _unplannable(frame) else "streaming") from None
             if not self._tables.supply():  # information_schema asks for tables as late as this
@@ -191,6 +190,17 @@ class _Planner:
 
 
 _aggregates: set[str] = set()
+
+
+def _collected(frame: DataFrame) -> pa.Table:
+    import pyarrow as pa
+
+    try:
+        return frame.to_arrow_table()
+    except pa.ArrowInvalid:  # the batches of a UNION may differ in what can be null
+        schema = frame.schema()
+        batches = [pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in frame.collect()]
+        return pa.Table.from_batches(batches, schema)
 
 
 def _unplannable(frame: DataFrame) -> bool:

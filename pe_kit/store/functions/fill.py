@@ -69,8 +69,10 @@ def fill_gaps(table: pa.Table, kinds: Sequence[pa.DataType], bins: Array, strate
     heads[codes] = np.arange(len(codes))  # any row of each series
     values = [_Column(column, how) for column, how in zip(columns[series + 1 :], strategies, strict=True)]
     step = max(1, _BATCH_ROWS // max(1, len(bins)))  # series in a batch
-    order = np.argsort(codes // step, kind="stable") if count > step else np.arange(len(codes))
-    ends = np.searchsorted((codes // step)[order], np.arange(-(-count // step)), side="right")
+    batch_of = codes // step if step > 1 else codes
+    total = -(-count // step)
+    order = np.argsort(batch_of.astype(np.uint16) if total < 2**16 else batch_of, kind="stable")  # 16 bits sort fast
+    ends = np.cumsum(np.bincount(batch_of, minlength=total))
     fields = list(table.schema)
     schema = pa.schema([*(f.with_type(k) for f, k in zip(fields, kinds, strict=False)), *fields[series:]])
     shared: dict[int, _Layout] = {}
@@ -138,13 +140,14 @@ class _Layout:
     """Where the rows of a batch go.
 
     Attributes:
-        source: for each row of the result the row it comes from, or -1.
+        source: for each row of the result the row it comes from, or -1. scratch: room of the same size.
         moments: its bin as int64 nanoseconds. which: its series within the batch.
         begins: for each series the position of its first bin.
         untimed: the positions of the rows that have no time.
     """
 
     source: Array
+    scratch: Array
     moments: Array
     which: Array
     begins: Array
@@ -166,8 +169,8 @@ class _Layout:
             timed = np.ones(len(which), bool)
             timed[begins[extra > 0] - 1] = False
             moments[timed] = np.tile(bins, count)
-            source = np.empty(len(which), np.int32)
-            known = _Layout(source, moments, which, begins, np.flatnonzero(~timed))
+            source, scratch = np.empty((2, len(which)), np.int32)
+            known = _Layout(source, scratch, moments, which, begins, np.flatnonzero(~timed))
             if not extra.any():
                 shared[count] = known
         known.source.fill(-1)  # the batch before is done with it
@@ -196,38 +199,26 @@ def _repeated(heads: pa.Array, kind: pa.DataType, layout: _Layout) -> pa.Array:
 
 
 class _Column:
-    """An aggregate's column, made ready: numbers as numpy, and which rows have a value."""
+    """An aggregate's column, how it is to be filled, and which of its rows have a value."""
 
     def __init__(self, column: pa.Array, how: Strategy) -> None:
         import numpy as np
-        import pyarrow as pa
 
         self.arrow, self.how, self.type = column, how, column.type
-        numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-        self.numbers = np.append(column.fill_null(0).to_numpy(), column.type.to_pandas_dtype()(0)) if numeric else None
-        self.valid = None
+        self._valid = None
         if column.null_count:
-            self.valid = np.append(column.is_valid().to_numpy(zero_copy_only=False), False)
+            self._valid = np.append(column.is_valid().to_numpy(zero_copy_only=False), False)
 
     def known(self, rows: Array) -> Array:
         """Say which of the rows (-1: none) have a value."""
-        return rows >= 0 if self.valid is None else self.valid[rows]
+        return rows >= 0 if self._valid is None else self._valid[rows]
 
-    def take(self, rows: Array, lengths: Array | None = None) -> pa.Array:
-        """Take rows (-1 gives null), each as often as its length says."""
-        import numpy as np
+    def take(self, rows: Array) -> pa.Array:
+        """Take rows; -1 gives null."""
         import pyarrow as pa
 
-        known = self.known(rows)
-        if self.numbers is None:
-            taken = self.arrow.take(pa.array(rows, mask=~known))
-            return taken if lengths is None else taken.take(pa.array(np.repeat(np.arange(len(rows)), lengths)))
-        numbers = self.numbers[rows]
-        if lengths is not None:
-            numbers = np.repeat(numbers, lengths)
-        if known.all():
-            return pa.array(numbers, self.type)
-        return pa.array(numbers, self.type, mask=~known if lengths is None else np.repeat(~known, lengths))
+        missing = rows < 0
+        return self.arrow.take(pa.array(rows, mask=missing if missing.any() else None))
 
 
 def _fill(column: _Column, layout: _Layout, how: Strategy) -> pa.Array:
@@ -244,26 +235,30 @@ def _fill(column: _Column, layout: _Layout, how: Strategy) -> pa.Array:
     if how == "interpolate":
         return _interpolated(column, layout)
     if how == "locf":
-        starts, rows = _runs(column, layout)
-        return column.take(rows, np.diff(starts, append=len(layout.source)))
+        begins, _, rows = _runs(column, layout)
+        np.cumsum(begins, out=layout.scratch)
+        np.subtract(layout.scratch, 1, out=layout.scratch)
+        return column.take(rows).take(pa.array(layout.scratch))
     filled = column.take(layout.source)
     return filled if how == "null" else pc.if_else(pa.array(layout.source < 0), pa.scalar(0, column.type), filled)
 
 
-def _runs(column: _Column, layout: _Layout) -> tuple[Array, Array]:
+def _runs(column: _Column, layout: _Layout) -> tuple[Array, Array, Array]:
     """Cut the batch into runs: each begins at a value, at a series' first bin, or at a row without a time.
 
     Returns:
-        Where each run begins, and the row that it takes its value from, or -1.
+        Which rows begin a run; where each run begins; the row that it takes its value from, or -1.
     """
     import numpy as np
 
-    known = column.known(layout.source)
-    begins = known.copy()
-    begins[layout.begins] = True
-    begins[layout.untimed] = True
+    begins = column.known(layout.source)
+    known = begins[layout.begins], begins[layout.untimed]
+    begins[layout.begins] = begins[layout.untimed] = True
     starts = np.flatnonzero(begins)
-    return starts, np.where(known[starts], layout.source[starts], -1)
+    rows = layout.source[starts]
+    for places, valid in zip((layout.begins, layout.untimed), known, strict=True):
+        rows[np.searchsorted(starts, places[~valid])] = -1
+    return begins, starts, rows
 
 
 def _interpolated(column: _Column, layout: _Layout) -> pa.Array:
@@ -271,9 +266,9 @@ def _interpolated(column: _Column, layout: _Layout) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    assert column.numbers is not None
-    starts, rows = _runs(column, layout)
-    values, size = column.numbers[rows], len(layout.source)
+    _, starts, rows = _runs(column, layout)
+    zero = column.type.to_pandas_dtype()(0)
+    values, size = np.append(column.arrow.fill_null(0).to_numpy(), zero)[rows], len(layout.source)
     lengths = np.diff(starts, append=size)
     # a line goes from one run to the next where both have a value, and the next is no series' first row
     ends = np.append(starts[1:], size)

@@ -51,7 +51,7 @@ class Scope(NamedTuple):
 
 class _Change(NamedTuple):
     text: str
-    shown: str
+    shown: Callable[[], str]  # what the user wrote, as DataFusion would name it; asked for only where it is needed
 
 
 Handler = Callable[["Rewriter", Call, Scope], "tuple[str, int] | None"]
@@ -213,7 +213,7 @@ class Rewriter:
     def _shown(self, name: str, changes: list[_Change], scope: Scope) -> str:
         """Put in the place of every rewritten call the call that the user wrote."""
         for change in reversed(changes):  # the outer call before those in its arguments
-            name = name.replace(self.name_of(change.text, scope), change.shown)
+            name = name.replace(self.name_of(change.text, scope), change.shown())
         return name
 
     def name_of(self, text: str, scope: Scope) -> str:
@@ -252,15 +252,15 @@ class Rewriter:
         """Rewrite the arguments of a call."""
         return [self.expression(i, j, scope) for i, j in call.args]
 
-    def note(self, new: str, call: Call, args: list[str], scope: Scope, suffix: str = "") -> None:
-        """Keep how a rewritten call is shown in the name of its column."""
-        try:
-            shown = [self.name_of(f"coalesce({arg})", scope)[len("coalesce(") : -1] for arg in args]
-        except QueryError:
-            return
+    def note(self, new: str, call: Call, args: list[str], scope: Scope, suffix: Callable[[], str] = lambda: "") -> None:
+        """Keep how a rewritten call is shown in the name of its column; ``suffix`` is what follows the parenthesis."""
         inner = list(self._changes)
-        shown = [self._shown(text, inner, scope) for text in shown]
-        self._changes.append(_Change(new, f"{call.name}({','.join(shown)}){suffix}"))
+
+        def shown() -> str:
+            names = (self.name_of(f"coalesce({arg})", scope)[len("coalesce(") : -1] for arg in args)
+            return f"{call.name}({','.join(self._shown(name, inner, scope) for name in names)}){suffix()}"
+
+        self._changes.append(_Change(new, shown))
 
     def type_of(self, text: str, scope: Scope) -> pa.DataType | None:
         """Give the Arrow type of an expression; None where it cannot be told."""

@@ -52,7 +52,7 @@ def selector(rewriter: Rewriter, call: Call, scope: Scope) -> tuple[str, int]:
         member, end = s.tokens[end + 1].text[1:-1], end + 3
     plain = value_type is None or not pa.types.is_dictionary(value_type)
     new = _pick(call.name, args, member, conditions, plain)
-    rewriter.note(new, call, args, scope, f"[{member}]" if member else "")
+    rewriter.note(new, call, args, scope, lambda: f"[{member}]" if member else "")
     return new, end
 
 

@@ -34,7 +34,7 @@ def window_function(rewriter: Rewriter, call: Call, scope: Scope) -> tuple[str, 
     new = _difference(args[0], over) if kind == "difference" else _derivative(rewriter, args, over)
     if kind != call.name:
         new = f"(CASE WHEN {new} < 0 THEN NULL ELSE {new} END)"
-    rewriter.note(new, call, args, scope, _window(rewriter, args[0], over, scope))
+    rewriter.note(new, call, args, scope, lambda: _window(rewriter, args[0], over, scope))
     return new, end
 
 
@@ -80,11 +80,5 @@ def _unit(rewriter: Rewriter, text: str) -> int:
 
 def _window(rewriter: Rewriter, value: str, over: str, scope: Scope) -> str:
     """Give how DataFusion shows the window in a column's name."""
-    try:
-        with_window, plain = (
-            rewriter.name_of(f"lag({value}) {over}", scope),
-            rewriter.name_of(f"coalesce({value})", scope),
-        )
-    except QueryError:
-        return ""
-    return with_window.removeprefix("lag" + plain[len("coalesce") :])
+    plain = rewriter.name_of(f"coalesce({value})", scope)
+    return rewriter.name_of(f"lag({value}) {over}", scope).removeprefix("lag" + plain[len("coalesce") :])
