@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import resource
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.duration import format_duration
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from pe_kit.engine.track import Tracked
     from pe_kit.engine.work import Work
     from pe_kit.store.store import Store
+
+KEPT_LOG_ROWS = 10_000  # of one run; as many as the server's ring buffer holds
+_perf_counter = time.perf_counter  # the real one, whatever is patched while plugins run
 
 __all__ = ["Call", "plugin_query", "single_lines"]
 
@@ -74,7 +80,10 @@ class Call:
         self.id = call_id
         self.database = work.trigger.database
         self.started_ns = runtime.clock.now_ns
-        self.log_rows: list[LogRow] = []
+        self.log_rows: deque[LogRow] = deque(maxlen=KEPT_LOG_ROWS)
+        self.logged = 0
+        self.exposed = False
+        self.address_limit = 0
         self.queued: dict[str, list[str]] = {}
         self.written: list[Written] = []
         self.queries: list[QueryRecord] = []
@@ -91,6 +100,35 @@ class Call:
         row = LogRow(self.runtime.clock.now_ns, self.database, self.work.trigger.name, level, text)
         self.runtime.logbook.append(row)
         self.log_rows.append(row)
+        self.logged += 1
+
+    def enter_plugin(self) -> None:
+        """Plugin code runs from here on: it may be interrupted and stopped, and its memory is bounded."""
+        if self.address_limit:
+            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+            soft = self.address_limit if hard < 0 else min(hard, self.address_limit)
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        self.exposed = True
+
+    def leave_plugin(self) -> None:
+        """The engine's own work: it is not cut short, and memory that it lacks would end the process."""
+        self.exposed = False
+        if self.address_limit:
+            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+    @contextmanager
+    def engine_work(self) -> Iterator[None]:
+        """What the engine does while the plugin waits."""
+        was = self.exposed
+        self.leave_plugin()
+        try:
+            yield
+        finally:
+            if was:
+                self.enter_plugin()
+                if self.runtime.interrupted:
+                    raise KeyboardInterrupt
 
     def pass_time(self, ns: int) -> None:
         """Let virtual time pass while the plugin runs; what becomes due meanwhile fires after the run."""
@@ -100,14 +138,15 @@ class Call:
     def query(self, sql: str, args: dict[str, str] | None, database: str | None) -> list[dict[str, Any]]:
         """Run SQL for the plugin."""
         target = self.database if database is None else database
-        started = time.perf_counter()
+        started = _perf_counter()
         try:
             before = (lambda: on_query(self.runtime, self, sql)) if self.runtime.faults else None
-            rows = plugin_query(self.runtime.store, sql, args, target, before)
+            with self.engine_work():
+                rows = plugin_query(self.runtime.store, sql, args, target, before)
         except Exception as error:
-            self.queries.append(QueryRecord(target, sql, args, 0, time.perf_counter() - started, error_text(error)))
+            self.queries.append(QueryRecord(target, sql, args, 0, _perf_counter() - started, error_text(error)))
             raise
-        self.queries.append(QueryRecord(target, sql, args, len(rows), time.perf_counter() - started, None))
+        self.queries.append(QueryRecord(target, sql, args, len(rows), _perf_counter() - started, None))
         return rows
 
     def queue(self, database: str, text: str) -> None:
@@ -117,13 +156,14 @@ class Call:
     def write_now(self, database: str, text: str, no_sync: bool) -> None:
         """Write lines while the plugin runs; the server's exception when they are refused."""
         try:
-            self._write(database, [text], sync=True)
+            with self.engine_work():
+                self._write(database, [text], sync=True)
+                if not no_sync:
+                    self.runtime.carry()
         except InvalidNameError:
             raise Exception(f"error writing line protocol to {database}: invalid database name: {database}") from None
         except ServerError as error:
             raise Exception(f"error writing line protocol to {database}: Cannot write: {error.message}") from None
-        if not no_sync:
-            self.runtime.carry()
 
     def _write(self, database: str, texts: list[str], sync: bool) -> None:
         runtime = self.runtime
@@ -166,6 +206,10 @@ class Call:
         """The text of the framework's last row; durations are virtual."""
         return f"finished execution in {format_duration(now_ns - self.started_ns)}"
 
+    def _excess(self) -> tuple[str, ...]:
+        lost = self.logged - len(self.log_rows)
+        return (f"it logged {self.logged:,} rows; the newest {KEPT_LOG_ROWS:,} are kept",) if lost else ()
+
     def as_run(self, done: Invocation, response: Response | None, extra_notes: tuple[str, ...] = ()) -> Run:
         """End the call."""
         work, trigger = self.work, self.work.trigger
@@ -200,7 +244,7 @@ class Call:
             request=work.request,
             slept_ns=self.slept_ns,
             printed=done.printed,
-            notes=(*done.notes, *extra_notes, *self.notes),
+            notes=(*done.notes, *extra_notes, *self.notes, *self._excess()),
             faults=tuple(self.faults),
             source=source,
             tracked=self.tracked() if self.tracked is not None else None,

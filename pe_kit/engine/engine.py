@@ -34,6 +34,7 @@ from pe_kit.engine.request import as_request, method_allowed, not_found, not_rou
 from pe_kit.engine.runtime import KEPT_RUNS, Runtime
 from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.sources import add_system_sources
+from pe_kit.engine.surroundings import surroundings
 from pe_kit.engine.sweep import sweep_faults
 from pe_kit.engine.topology import Topology, topology
 from pe_kit.engine.track import Tracker
@@ -142,6 +143,7 @@ class Engine:
         self._random = random.Random(seed)
         parts = (self._clock, self.store, folder, self.limits, interval, self._random)
         self._runtime = Runtime(*parts) if self._clock.virtual else WallRuntime(self._lock, *parts)
+        self._runtime.around = surroundings(self._clock, seed, self.limits)
         self._registry = Registry(folder, self._clock) if folder is not None else None
         self._history = History(self)
         self._plugin_names: set[str] = set()
@@ -301,7 +303,7 @@ class Engine:
             ClockError: the duration is negative, or the clock is the wall clock.
             AdvanceInterrupted: Ctrl-C; its ``.outcome`` says what happened until then.
         """
-        if duration.lstrip().startswith("-") if isinstance(duration, str) else duration < type(duration)(0):
+        if str(duration).lstrip().startswith("-"):
             raise ClockError("time never goes back", mend="engine.at(n).fork() continues from the past.")
         return self.advance_to(self._clock.now_ns + as_duration_ns(duration))
 
@@ -352,6 +354,12 @@ class Engine:
     def databases(self) -> pd.DataFrame:
         """All databases; the first column is ``database``."""
         return self.store.databases_frame()
+
+    def set_retention(self, name: str, retention_period: str | timedelta | float | None) -> None:
+        """Say how long rows of a database are visible; None: for ever."""
+        ns = None if retention_period is None else as_duration_ns(retention_period)
+        with self._event("set_retention", name, name=name, retention_period=retention_period):
+            self.store.set_retention(name, ns)
 
     def create_table(
         self, db: str, table: str, tags: Sequence[str], *, fields: Mapping[str, str] | None = None
@@ -541,6 +549,20 @@ class Engine:
             except PluginError as error:
                 raise PluginError(f"Processing engine error: plugin error: {error.message}", mend=error.mend) from None
 
+    def write_plugin_directory(self, name: str, files: Mapping[str, str]) -> Path:
+        """Put a multi-file plugin (path in its folder -> source) in place of what is there; gives its path.
+
+        Raises:
+            PluginError: a name leads out of the plugin folder, or the engine is off.
+        """
+        folder = self._folder("Processing engine error: plugin error: No plugin directory configured")
+        with self._event("write_plugin_directory", None, name=name, files=dict(files)):
+            self._plugin_names.add(name)
+            try:
+                return folder.write_directory(name, files)
+            except PluginError as error:
+                raise PluginError(f"Processing engine error: plugin error: {error.message}", mend=error.mend) from None
+
     @property
     def plugin_dir(self) -> Path | None:
         """The plugin folder, or None when the engine is off."""
@@ -666,6 +688,11 @@ class Engine:
         ns = as_duration_ns(duration)
         with self._event("declare_duration", db, trigger=trigger, db=db, duration=duration):
             self._runtime.triggers.get(trigger, db).declared_ns = ns
+
+    def find_trigger(self, name: str) -> Trigger | None:
+        """The first trigger of a name in any database, or None."""
+        with self._lock:
+            return next((t for t in self._runtime.triggers if t.name == name), None)
 
     @property
     def triggers(self) -> pd.DataFrame:
@@ -922,6 +949,21 @@ class Engine:
         served = Served(self, host, port, token)
         self._servers.append(served)
         return served
+
+    def not_served(self, served: Served) -> None:
+        """Forget a server that has stopped."""
+        if served in self._servers:
+            self._servers.remove(served)
+
+    @property
+    def closed(self) -> bool:
+        """True after ``close()``."""
+        return self._closed
+
+    @property
+    def is_virtual(self) -> bool:
+        """True when time stands still until it is advanced."""
+        return self._clock.virtual
 
     def topology(self) -> Topology:
         """Who feeds whom, from observed runs and from the plugins' source; possible feedback loops are marked."""

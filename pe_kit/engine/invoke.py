@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import io
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -70,6 +72,47 @@ class _Tee(io.TextIOBase):
         return getattr(self._to, name)
 
 
+class _Printing:
+    """Gives each thread that calls a plugin its own ``sys.stdout`` while calls are under way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tees: dict[int, _Tee] = {}
+        self._calls = 0
+        self._usual: TextIO = sys.stdout
+
+    @contextmanager
+    def kept(self) -> Iterator[_Tee]:
+        with self._lock:
+            if self._calls == 0:
+                self._usual, sys.stdout = sys.stdout, self
+            self._calls += 1
+        me = threading.get_ident()
+        before, tee = self._tees.get(me), _Tee(self._usual)
+        self._tees[me] = tee
+        try:
+            yield tee
+        finally:
+            with self._lock:
+                self._calls -= 1
+                if before is None:
+                    del self._tees[me]
+                else:
+                    self._tees[me] = before
+                if self._calls == 0:
+                    sys.stdout = self._usual
+
+    def __getattr__(self, name: str) -> Any:
+        tees = self._tees
+        tee = tees.get(threading.get_ident())
+        if tee is None and len(tees) == 1:  # a thread that the plugin started
+            tee = next(iter(tees.values()), None)
+        return getattr(tee or self._usual, name)
+
+
+_printing = _Printing()
+
+
 def invoke(
     code: Snapshot,
     entry: str,
@@ -90,26 +133,29 @@ def invoke(
         The result. Nothing that the plugin raises leaves this function, KeyboardInterrupt included.
     """
     done = Invocation()
-    stdout = sys.stdout
-    tee = _Tee(stdout)
 
     def body() -> Any:
-        function = code.load(entry)
-        done.stage = "call"
-        value = function(*arguments)
+        alive = threading.active_count()
+        try:
+            function = code.load(entry)
+            done.stage = "call"
+            value = function(*arguments)
+        finally:
+            left = threading.active_count() - alive
+            if left > 0:
+                which = "1 thread is" if left == 1 else f"{left} threads are"
+                done.notes = (f"{which} still alive after the call; the engine does not wait for them",)
         if answer is None:
             return value
         done.stage = "answer"
         return answer(value)
 
     started, cpu = time.perf_counter(), time.thread_time()
-    sys.stdout = tee
-    try:
-        done.value = body() if around is None else around(body)
-    except BaseException as error:
-        done.error = error
-    finally:
-        sys.stdout = stdout
+    with _printing.kept() as tee:
+        try:
+            done.value = body() if around is None else around(body)
+        except BaseException as error:
+            done.error = error
     done.seconds, done.cpu_seconds = time.perf_counter() - started, time.thread_time() - cpu
     if tee.kept:
         done.printed = "".join(tee.kept)
@@ -117,7 +163,9 @@ def invoke(
         done.traceback = plugin_frames(done.error, code)
     elif inspect.iscoroutine(done.value):
         done.value.close()
-        done.notes = (f"{entry} is `async def`: the server never awaits it, so nothing of it ran; write a plain `def`",)
+        done.notes += (
+            f"{entry} is `async def`: the server never awaits it, so nothing of it ran; write a plain `def`",
+        )
     return done
 
 

@@ -94,7 +94,6 @@ class Runtime:
         self._plugins_wrote = False
         self.flush_due_ns: int | None = None
         self._executing: list[Call] = []
-        self.in_plugin = False
         self.interrupted = False
 
     # -- writes and flushes ------------------------------------------------------------------------------------
@@ -254,11 +253,13 @@ class Runtime:
             if self.tracker is not None:
                 body, call.tracked = self.tracker.watch(body, code)
             HttpSite.current = call if self.faults else None
-            self.in_plugin = True
             try:
-                return body() if self.around is None else self.around(call, body)
+                if self.around is not None:
+                    return self.around(call, body)
+                call.exposed = True
+                return body()
             finally:
-                self.in_plugin = False
+                call.exposed = False
                 HttpSite.current = None
 
         answer = to_response if trigger.kind == "request" else None
@@ -491,6 +492,11 @@ class Runtime:
             self.folder.forget_modules()
         if not keep_cache:
             self.cache.clear()
+
+    @property
+    def in_plugin(self) -> bool:
+        """True while plugin code itself runs, not what the engine does on its behalf."""
+        return bool(self._executing) and self._executing[-1].exposed
 
     @property
     def current_call(self) -> Call | None:

@@ -22,7 +22,7 @@ def add_system_sources(store: Store, runtime: Runtime) -> None:
         return system.triggers_table(
             [
                 (t.name, t.path, t.spec.json, t.disabled, t.error_behavior)
-                for t in runtime.triggers
+                for t in tuple(runtime.triggers)
                 if t.database == database
             ]
         )
@@ -31,20 +31,21 @@ def add_system_sources(store: Store, runtime: Runtime) -> None:
         return system.trigger_arguments_table(
             [
                 (t.name, key, value)
-                for t in runtime.triggers
+                for t in tuple(runtime.triggers)
                 if t.database == database
                 for key, value in (t.arguments or {}).items()
             ]
         )
 
     def logs(_: str) -> pa.Table:
-        return system.logs_table([(r.time_ns, r.trigger_name, r.level, r.text) for r in runtime.logbook])
+        return system.logs_table([(r.time_ns, r.trigger_name, r.level, r.text) for r in tuple(runtime.logbook)])
 
     def files(_: str) -> pa.Table:
         folder = runtime.folder
         if folder is None:
             return system.plugin_files_table([])
-        return system.plugin_files_table([file for t in runtime.triggers for file in folder.files_of(t.name, t.path)])
+        rows = [file for t in tuple(runtime.triggers) for file in folder.files_of(t.name, t.path)]
+        return system.plugin_files_table(rows)
 
     store.system_sources["processing_engine_triggers"] = triggers
     store.system_sources["processing_engine_trigger_arguments"] = arguments

@@ -1,0 +1,143 @@
+"""Where plugins are stopped that the server would let run (pe_kit.Limits)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pe_kit import Engine, Limits
+from pe_kit.errors import RunLimitError, UsageError
+
+HEAD = "def process_scheduled_call(l, call_time, args=None):\n"
+
+
+@pytest.fixture
+def stopped() -> Iterator[Callable[..., RunLimitError]]:
+    """Runs a plugin body under limits and gives the error it was stopped with; the engine must go on."""
+    made: list[Engine] = []
+
+    def run(body: str, **limits: object) -> RunLimitError:
+        engine = Engine(start="2026-01-01T00:00:00Z", limits=Limits(**limits))  # type: ignore[arg-type]
+        made.append(engine)
+        engine.create_database("db")
+        engine.write_plugin("t.py", HEAD + "".join(f"    {line}\n" for line in body.splitlines()))
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+        error = engine.call("t", "db").run.error
+        assert isinstance(error, RunLimitError)
+        assert engine.logs(level="ERROR").log_text[0].startswith("error executing schedule plugin: RunLimitError: ")
+        engine.write_plugin("t.py", HEAD + "    l.info('fine')\n")
+        assert engine.call("t", "db").ok
+        return error
+
+    yield run
+    for engine in made:
+        engine.close()
+
+
+def test_an_endless_loop_is_stopped(stopped: Callable[..., RunLimitError]) -> None:
+    error = stopped("while True: pass", run_time=0.2)
+    assert error.limit == "run_time"
+    assert "trigger 't' (t.py) ran longer than Limits(run_time=0.2)" in str(error)
+
+
+def test_a_plugin_that_catches_everything_is_stopped_all_the_same(stopped: Callable[..., RunLimitError]) -> None:
+    body = "for _ in range(50):\n    try:\n        while True: pass\n    except BaseException:\n        pass"
+    assert stopped(body, run_time="300ms").limit == "run_time"
+
+
+def test_a_blocking_call_is_woken(stopped: Callable[..., RunLimitError]) -> None:
+    body = "import socket\na, b = socket.socketpair()\ntry:\n    a.recv(1)\nfinally:\n    a.close(); b.close()"
+    assert stopped(body, run_time=0.2).limit == "run_time"
+
+
+def test_cpu_time_is_limited_apart(stopped: Callable[..., RunLimitError]) -> None:
+    assert stopped("while True: pass", cpu_time=0.2, run_time=60).limit == "cpu_time"
+
+
+@pytest.mark.parametrize("body", ["x = b'x' * (10 << 30)", "x = []\nwhile True: x.append(bytes(1 << 20) + b'1')"])
+def test_memory_is_limited(stopped: Callable[..., RunLimitError], body: str) -> None:
+    assert stopped(body, memory="256MiB").limit == "memory"
+
+
+def test_queries_within_limits_are_not_hindered() -> None:
+    with Engine(start=0, limits=Limits(run_time=30, cpu_time=30, memory="64MiB")) as engine:
+        engine.create_database("db")
+        engine.load("\n".join(f"m f={i} {i}" for i in range(1000)), "db", precision="ns")
+        engine.write_plugin("t.py", HEAD + "    for _ in range(20):\n        l.info(len(l.query('SELECT * FROM m')))\n")
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+        outcome = engine.call("t", "db")
+        assert outcome.ok
+        assert outcome.logs.log_text.tolist().count("1000") == 20
+
+
+def test_millions_of_log_rows_are_bounded() -> None:
+    with Engine(start=0) as engine:
+        engine.create_database("db")
+        engine.write_plugin("t.py", HEAD + "    for i in range(300_000):\n        l.info(i)\n")
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+        run = engine.call("t", "db").run
+        assert len(run.log_rows) == 10_000
+        assert any("300,002 rows" in note for note in run.notes)
+        assert len(engine.logs()) == 10_000
+
+
+def test_threads_that_a_plugin_leaves_do_not_hurt() -> None:
+    release = threading.Event()
+    with Engine(start=0, limits=Limits(run_time=5)) as engine:
+        engine.create_database("db")
+        engine.write_plugin(
+            "t.py",
+            HEAD + "    import threading\n    t = threading.Thread(target=args_wait, daemon=True)\n    t.start()\n"
+            "def args_wait():\n    import builtins\n    builtins._pe_kit_release.wait()\n",
+        )
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+        import builtins
+
+        builtins._pe_kit_release = release  # type: ignore[attr-defined]
+        try:
+            run = engine.call("t", "db").run
+            assert run.ok
+            assert any("1 thread" in note for note in run.notes)
+            assert engine.call("t", "db").ok
+        finally:
+            release.set()
+            del builtins._pe_kit_release  # type: ignore[attr-defined]
+
+
+def test_ctrl_c_ends_a_plugin_at_once_and_the_engine_can_be_used_further() -> None:
+    with Engine(start=0) as engine:
+        engine.create_database("db")
+        engine.write_plugin(
+            "t.py", HEAD + "    import os, signal\n    os.kill(os.getpid(), signal.SIGINT)\n    while True: pass\n"
+        )
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1m")
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt, match="interrupted at") as caught:
+            engine.advance("1h")
+        assert signal.getsignal(signal.SIGINT) is before
+        outcome = caught.value.outcome  # type: ignore[attr-defined]
+        assert [type(r.error).__name__ for r in outcome.runs] == ["KeyboardInterrupt"]
+        assert engine.now.minute == 1
+        engine.write_plugin("t.py", HEAD + "    l.info('fine')\n")
+        assert engine.advance("1m").ok
+        assert os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        ({"run_time": "fast"}, "is not a duration"),
+        ({"run_time": 0}, "leaves a run no time"),
+        ({"memory": "2 gigs"}, "is no size"),
+        ({"memory": 0}, "is no size"),
+        ({"retries": -1}, "retries=-1"),
+        ({"queue": 0}, "queue=0"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(limits: dict[str, object], text: str) -> None:
+    with pytest.raises(UsageError, match=text):
+        Engine(limits=Limits(**limits))  # type: ignore[arg-type]
