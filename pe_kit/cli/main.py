@@ -13,6 +13,7 @@ from pe_kit.cli.demo import demo
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.fixtures import fixtures
 from pe_kit.cli.lab import lab
+from pe_kit.cli.validate import validate
 from pe_kit.cli.words import influxdb3
 from pe_kit.errors import PeKitError, UsageError
 
@@ -37,6 +38,7 @@ app.command(
         "help_option_names": [],
     }
 )(influxdb3)  # fmt: skip
+app.command()(validate)
 
 
 def _version(wanted: bool) -> None:
