@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-import resource
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from time import perf_counter  # the real one, whatever is patched while plugins run
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.duration import format_duration
 from pe_kit.engine.cache import CacheHandle
+from pe_kit.engine.guard import shielded
 from pe_kit.engine.invoke import Invocation, error_text
 from pe_kit.engine.localapi import QueryError
+from pe_kit.engine.memory import CEILING
 from pe_kit.engine.outcome import BatchSource, CacheChange, LogRow, QueryRecord, Rejected, Response, Run, Written
 from pe_kit.engine.strike import on_query, on_write
 from pe_kit.errors import InvalidNameError, ServerError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pe_kit.store.store import Store
 
 KEPT_LOG_ROWS = 10_000  # of one run; as many as the server's ring buffer holds
-_perf_counter = time.perf_counter  # the real one, whatever is patched while plugins run
 
 __all__ = ["Call", "plugin_query", "single_lines"]
 
@@ -82,8 +81,6 @@ class Call:
         self.started_ns = runtime.clock.now_ns
         self.log_rows: deque[LogRow] = deque(maxlen=KEPT_LOG_ROWS)
         self.logged = 0
-        self.exposed = False
-        self.address_limit = 0
         self.queued: dict[str, list[str]] = {}
         self.written: list[Written] = []
         self.queries: list[QueryRecord] = []
@@ -95,6 +92,11 @@ class Call:
         self.run: Run | None = None
         self.tracked: Callable[[], Tracked] | None = None
 
+    @property
+    def title(self) -> str:
+        """What error texts call it."""
+        return f"trigger {self.work.trigger.name!r} ({self.work.trigger.path})"
+
     def log(self, level: str, text: str) -> None:
         """Add a row to the log, at once: it survives a later exception."""
         row = LogRow(self.runtime.clock.now_ns, self.database, self.work.trigger.name, level, text)
@@ -102,51 +104,24 @@ class Call:
         self.log_rows.append(row)
         self.logged += 1
 
-    def enter_plugin(self) -> None:
-        """Plugin code runs from here on: it may be interrupted and stopped, and its memory is bounded."""
-        if self.address_limit:
-            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-            soft = self.address_limit if hard < 0 else min(hard, self.address_limit)
-            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        self.exposed = True
-
-    def leave_plugin(self) -> None:
-        """The engine's own work: it is not cut short, and memory that it lacks would end the process."""
-        self.exposed = False
-        if self.address_limit:
-            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-
-    @contextmanager
-    def engine_work(self) -> Iterator[None]:
-        """What the engine does while the plugin waits."""
-        was = self.exposed
-        self.leave_plugin()
-        try:
-            yield
-        finally:
-            if was:
-                self.enter_plugin()
-                if self.runtime.interrupted:
-                    raise KeyboardInterrupt
-
     def pass_time(self, ns: int) -> None:
         """Let virtual time pass while the plugin runs; what becomes due meanwhile fires after the run."""
         self.slept_ns += ns
+        self.runtime.slept = True
         self.runtime.clock.move_to(self.runtime.clock.now_ns + ns)
 
     def query(self, sql: str, args: dict[str, str] | None, database: str | None) -> list[dict[str, Any]]:
         """Run SQL for the plugin."""
         target = self.database if database is None else database
-        started = _perf_counter()
+        started = perf_counter()
         try:
             before = (lambda: on_query(self.runtime, self, sql)) if self.runtime.faults else None
-            with self.engine_work():
+            with CEILING.lifted():
                 rows = plugin_query(self.runtime.store, sql, args, target, before)
         except Exception as error:
-            self.queries.append(QueryRecord(target, sql, args, 0, _perf_counter() - started, error_text(error)))
+            self.queries.append(QueryRecord(target, sql, args, 0, perf_counter() - started, error_text(error)))
             raise
-        self.queries.append(QueryRecord(target, sql, args, len(rows), _perf_counter() - started, None))
+        self.queries.append(QueryRecord(target, sql, args, len(rows), perf_counter() - started, None))
         return rows
 
     def queue(self, database: str, text: str) -> None:
@@ -156,7 +131,7 @@ class Call:
     def write_now(self, database: str, text: str, no_sync: bool) -> None:
         """Write lines while the plugin runs; the server's exception when they are refused."""
         try:
-            with self.engine_work():
+            with shielded:
                 self._write(database, [text], sync=True)
                 if not no_sync:
                     self.runtime.carry()
@@ -210,6 +185,10 @@ class Call:
         lost = self.logged - len(self.log_rows)
         return (f"it logged {self.logged:,} rows; the newest {KEPT_LOG_ROWS:,} are kept",) if lost else ()
 
+    def _missing(self) -> tuple[str, ...]:
+        text = self.runtime.missing.get(self.work.trigger.path)
+        return () if text is None else (text,)
+
     def as_run(self, done: Invocation, response: Response | None, extra_notes: tuple[str, ...] = ()) -> Run:
         """End the call."""
         work, trigger = self.work, self.work.trigger
@@ -244,7 +223,7 @@ class Call:
             request=work.request,
             slept_ns=self.slept_ns,
             printed=done.printed,
-            notes=(*done.notes, *extra_notes, *self.notes, *self._excess()),
+            notes=(*done.notes, *extra_notes, *self.notes, *self._excess(), *self._missing()),
             faults=tuple(self.faults),
             source=source,
             tracked=self.tracked() if self.tracked is not None else None,

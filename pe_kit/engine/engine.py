@@ -6,6 +6,7 @@ import builtins
 import json as jsonlib
 import os
 import random
+import shlex
 import shutil
 import tempfile
 import threading
@@ -51,6 +52,7 @@ from pe_kit.errors import (
     UsageError,
 )
 from pe_kit.lineprotocol.builder import LineBuilder
+from pe_kit.plugins.packages import Environment, Installed, no_environment
 from pe_kit.plugins.registry import Registry
 from pe_kit.plugins.source import PluginFolder, Snapshot
 from pe_kit.store.frames import as_payload
@@ -88,6 +90,7 @@ class Engine:
         limits: where plugins are stopped, see :class:`pe_kit.Limits`.
         max_databases, max_tables, max_columns: the server's limits.
         persist_cache: with ``data_dir``, the plugin cache survives a restart.
+        package_manager: ``discover``, ``pip``, ``uv`` (which is pip, as on the server) or ``disabled``.
 
     Raises:
         UsageError: an argument makes no sense.
@@ -109,6 +112,7 @@ class Engine:
         max_tables: int = 2000,
         max_columns: int = 500,
         persist_cache: bool = True,
+        package_manager: str = "discover",
     ) -> None:
         if clock not in ("virtual", "wall"):
             raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
@@ -124,7 +128,7 @@ class Engine:
         options = {"max_databases": max_databases, "max_tables": max_tables, "max_columns": max_columns}
         self._settings: dict[str, Any] = {
             **options, "plugin_repo": plugin_repo, "wal_flush_interval": wal_flush_interval, "seed": seed,
-            "limits": self.limits, "persist_cache": persist_cache,
+            "limits": self.limits, "persist_cache": persist_cache, "package_manager": package_manager,
         }  # fmt: skip
         self._seen_code: dict[str, Snapshot] = {}
         self._servers: list[Served] = []
@@ -145,6 +149,7 @@ class Engine:
         self._runtime = Runtime(*parts) if self._clock.virtual else WallRuntime(self._lock, *parts)
         self._runtime.around = surroundings(self._clock, seed, self.limits)
         self._registry = Registry(folder, self._clock) if folder is not None else None
+        self._environment = Environment(folder.path, package_manager) if folder is not None else None
         self._history = History(self)
         self._plugin_names: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
@@ -186,6 +191,8 @@ class Engine:
         self._closed = True
         if self._runtime.folder is not None:
             self._runtime.folder.forget_modules()
+        if self._environment is not None:
+            self._environment.leave()
         if self._private_dir is not None:
             shutil.rmtree(self._private_dir, ignore_errors=True)
         if self._durable is not None:
@@ -276,10 +283,22 @@ class Engine:
                 self._seen_code[path] = code
                 if self._registry is not None:
                     self._registry.note(path)
+                self._note_missing(path)
                 if known is not None and source.kind == "file" and known.text != code.text:
                     self._history.record(
                         "write_plugin", self._clock.now_ns, None, {"filename": path, "source": code.text}
                     )
+
+    def _note_missing(self, path: str) -> None:
+        """Let the runs of a plugin say which of its requirements are not installed, and how to install them."""
+        assert self._registry is not None
+        needs = [need.text for need in self._registry.missing(path)]
+        self._runtime.missing.pop(path, None)
+        if needs:
+            self._runtime.missing[path] = (
+                f"{path} needs {', '.join(needs)}: not installed. "
+                f"%influxdb3 install package {' '.join(map(shlex.quote, needs))}"
+            )
 
     # -- time -----------------------------------------------------------------------------------------------------
 
@@ -568,6 +587,28 @@ class Engine:
         """The plugin folder, or None when the engine is off."""
         return self._runtime.folder.path if self._runtime.folder is not None else None
 
+    def install_packages(self, packages: Sequence[str]) -> Installed:
+        """Install Python packages for plugins, into the environment in the plugin folder; made at the first install.
+
+        Args:
+            packages: what ``pip install`` takes: names, requirements, files, or ``["-r", "requirements.txt"]``.
+
+        Returns:
+            An object with ``.ok``, ``.packages`` (new ones), ``.output``. The server answers 200 to a failure, too.
+
+        Raises:
+            ServerError: installs are disabled (403), or there is no plugin folder (500).
+        """
+        if self._environment is None:
+            raise no_environment("Make the engine with a plugin_dir, or without plugin_dir=None.")
+        if isinstance(packages, str) or not packages:
+            raise UsageError(f"packages={packages!r}", mend="Give a list: engine.install_packages(['pint'])")
+        done = self._environment.install(packages)
+        with self._lock:
+            for path in {t.path for t in self._runtime.triggers}:
+                self._note_missing(path)
+        return done
+
     @property
     def plugins(self) -> pd.DataFrame:
         """What is in the plugin folder: filename, kind, functions, version, hash, triggers, requirements."""
@@ -644,6 +685,7 @@ class Engine:
                 schedule=Schedule.of(parsed) if scheduled else None,
             )
             self._runtime.triggers.add(trigger)
+            self._note_missing(path)
             if not disabled:
                 self._runtime.triggers.start(trigger, self._clock.now_ns)
 

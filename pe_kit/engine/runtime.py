@@ -68,6 +68,8 @@ class Runtime:
         self.clock = clock
         self.store = store
         self.folder = folder
+        self.missing: dict[str, str] = {}
+        """Plugin path -> what its runs say about requirements that are not installed."""
         self.limits = limits
         self.flush_interval_ns = flush_interval_ns
         self.ticks_from_ns = clock.now_ns

@@ -114,6 +114,14 @@ class Registry:
             metadata=docstring_metadata(snapshot.text),
         )
 
+    def missing(self, filename: str) -> tuple[Requirement, ...]:
+        """What a plugin needs and is not installed; nothing for one that is not there."""
+        try:
+            source = self._folder.resolve(filename)
+        except PluginError:
+            return ()
+        return tuple(need for need in self._requirements(source) if not need.installed)
+
     def plugins(self, triggers: Iterable[_Trigger] = ()) -> list[Plugin]:
         """Describe all plugins of the folder, and what triggers name besides, in the order of their names."""
         triggers = list(triggers)
