@@ -113,8 +113,9 @@ class SqlSession:
         try:
             self._serial.sql(sql, _options(), values)
         except Exception as error:
-            if str(error).startswith("DataFusion error: SQL("):
-                raise self._error(error, "planning") from None
+            told = self._error(error, "planning") if "SQL(" in str(error) else error  # wording takes its time
+            if str(told).startswith("SQL error:"):
+                raise told from None
         return rewrite(sql, _Planner(self, self._tables, values))
 
     def define(self, name: str, function: Callable[..., Any], inputs: list[Any], output: Any) -> None:

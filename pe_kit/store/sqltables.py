@@ -114,6 +114,7 @@ class Tables:
         self._maker = SessionContext()
         self._known: dict[str, _Known] = {}
         self._of_query: dict[tuple[str | None, ...], Any] = {}
+        self._of_now: set[str] = set()  # tables as they are for all of the query, whatever is written meanwhile
         self._wanted: dict[tuple[str | None, ...], Callable[[], None]] = {}
         self._distinct: dict[tuple[str | None, ...], pa.Table] = {}
         self._view: DatabaseView | None = None
@@ -145,6 +146,7 @@ class Tables:
         self._of_query.clear()
         self._distinct.clear()
         self._wanted.clear()
+        self._of_now.clear()
 
     def supply(self) -> bool:
         """Make what was asked for in vain; say whether there was anything. What a view raises goes through."""
@@ -164,10 +166,13 @@ class Tables:
         if name not in view.table_names():
             self._known.pop(name, None)
             return None
-        table, known = view.table(name), self._known.get(name)
-        if known is None or known.view is not table or known.version != table.version:
-            self._wanted["iox", name] = lambda: self._learn(name)
-            return None
+        known = self._known.get(name)
+        if known is None or name not in self._of_now:
+            table = view.table(name)
+            if known is None or known.view is not table or known.version != table.version:
+                self._wanted["iox", name] = lambda: self._learn(name)
+                return None
+            self._of_now.add(name)
         self.rows = max(self.rows, known.rows)
         return known.table
 
@@ -176,6 +181,7 @@ class Tables:
         version, batches = table.version, table.batches()
         rows = sum(batch.num_rows for batch in batches)
         self._known[name] = _Known(table, version, rows, self._register(table.schema, batches))
+        self._of_now.add(name)
 
     def _system_table(self, name: str) -> Any:
         if name not in self.view.system_table_names():

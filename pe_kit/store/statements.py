@@ -70,6 +70,10 @@ _TOKEN = re.compile(
 )
 _COMMENT = re.compile(r"/\*|\*/")
 _CLAUSES = {"select", "from", "where", "having", "window", "qualify", "limit", "offset", "fetch", "for"}
+_BEFORE_OPERAND = {
+    "all", "and", "any", "between", "case", "distinct", "div", "else", "escape", "from", "ilike", "in", "is", "like",
+    "not", "or", "over", "similar", "some", "then", "to", "when", "xor",
+}  # fmt: skip
 _SET = {"union", "except", "intersect"}
 _NO_ALIAS = {
     "asc", "century", "day", "days", "desc", "end", "false", "first", "hour", "hours", "last", "microsecond",
@@ -179,9 +183,9 @@ class Statement:
             before = self.tokens[j - 2]
             if before.word == "as":
                 return Item(i, j - 2, last.text, j)
-            ends_expression = before.kind in ("name", "string", "number", "parameter") or before.text in (")", "]")
-            plain_word = before.kind == "word" and j - i == 2 and before.word not in ("distinct", "not", "null")
-            if (ends_expression or plain_word or before.word == "end") and last.word not in _NO_ALIAS:
+            operand = before.kind in ("name", "string", "number", "parameter") or before.text in (")", "]")
+            operand = operand or (before.kind == "word" and before.word not in _BEFORE_OPERAND)
+            if operand and last.word not in _NO_ALIAS:
                 return Item(i, j - 1, last.text, j)
         return Item(i, j, "", j)
 

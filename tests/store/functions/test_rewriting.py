@@ -46,6 +46,8 @@ def m(database: Any) -> Any:
         ),
         ("select a.x from m a join m b on to_timestamp(a.x) = to_timestamp(b.x) order by 1", [(10,), (30,)]),
         ("select extract(epoch from to_timestamp(2000000000)) as e", [(2.0,)]),
+        ("select to_timestamp(5) > time b from m order by time limit 1", [(True,)]),
+        ("select x y, to_timestamp(x) is null and true from m where x is null", [(None, True)]),
         ("values (1)", [(1,)]),
     ],
 )

@@ -160,3 +160,22 @@ def test_a_union_of_what_can_be_null_and_what_cannot(database: Any) -> None:
     assert rows == [(1,), (None,)]
     unordered = database.rows("select cast(x as bigint) as x from m union all select {'a': 1}['a']")
     assert sorted(unordered, key=str) == [(1,), (None,)]
+
+
+def test_a_query_sees_each_table_in_one_state_while_others_write(database: Any) -> None:
+    """Also when it is planned more than once, and when something is written every time that a table is looked at."""
+
+    class Restless(type(database.put("m", {"time": [1], "x": [1]}))):  # type: ignore[misc]
+        @property
+        def version(self) -> int:
+            self.looks += 1
+            return self.looks
+
+        @version.setter
+        def version(self, _: int) -> None:
+            self.looks = 0
+
+    database.tables["m"] = Restless(pa.table({"time": pa.array([1], NS), "x": [1]}))
+    sql = "select date_bin_gapfill(interval '1 nanosecond', time) as t, count(*) from m where time between $a and $b group by t"
+    assert len(database.rows(sql, {"a": "1970-01-01", "b": "1970-01-01T00:00:00.000000009"})) == 10
+    assert database.tables["m"].reads == 1
