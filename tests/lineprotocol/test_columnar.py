@@ -152,12 +152,37 @@ def test_times_are_scaled_or_left_to_the_exact_rules(precision: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("usual", ["1.5", "3i", '"s"', "true"])
 def test_a_form_that_arrow_might_read_is_read_as_the_grammar_reads_it(value: str, usual: str) -> None:
-    lines = [f"m,t=a f={usual},g=1 {i}" for i in range(400)]
+    lines = [f"m,t=a f={usual},g=1 {i}" for i in range(600)]
     lines[150] = f"m,t=a f={value},g=1 5"
     lines[151] = f"m,t=a f={usual},g={value}"
     lines[152] = f"m,t={value} f={usual},g=1 5"
-    check("\n".join(lines))
+    assert check("\n".join(lines)).blocks
     check("\n".join(f"m f={value} {i}" for i in range(800)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["cpu,host=,region=eu user=1,idle=1i,ok=t 1", "cpu,host=a,region= user=1,idle=1i,ok=t 1",
+     "cpu,host=a,region=eu user=,idle=1i,ok=t 1", "cpu,host=a,region=eu user=1,idle=i,ok=t 1",
+     "cpu,host=a,region=eu user=1,idle=1i,ok= 1", "cpu,host=a,region=eu user=1,idle=1i,ok=t ",
+     "cpu,host=a,region=eu user=1,idle=1i,ok=t -", "cpu,host=a,region=eu user=1,idle=1i,ok=t 1i",
+     "cpu,host=a,region=eu user=1,idle=1i ok=t 1", "cpu,host=a region=eu,user=1,idle=1i,ok=t 1",
+     "cpu,host=a,region=eu user=1,idle=1i,kO=t 1", "cpU,host=a,region=eu user=1,idle=1i,ok=t 1",
+     "cpu,host=a,region=eu user=1,idle=1i,ok=t=1", "cpu,host=a,region=eu user=1,idle=1i,ok,t 1",
+     "cpu,host=a\t,region=eu user=1,idle=1i,ok=t 1", "cpu,host=a,region=eu user=1,idle=1i,ok=t\t1",
+     'cpu,host=a,region=eu user=1,idle=1i,ok="t" 1', 'cpu,host=a,region=eu user="1",idle=1i,ok=t 1',
+     'cpu,host=a,region=eu user=1"2"3,idle=1i,ok=t 1', 'cpu,host=a,region=eu user=1,idle=1i,ok=t"" 1',
+     'cpu,host=a,region=eu user=1,idle=1i,ok=t 1""2', "cpu,host=\\a,region=eu user=1,idle=1i,ok=t 1"],
+)  # fmt: skip
+def test_a_line_that_nearly_has_the_shape_is_not_taken_for_it(line: str) -> None:
+    lines = [*map(cpu, range(200)), line, *map(cpu, range(200))]
+    assert len(check("\n".join(lines)).items) == 1
+
+
+@pytest.mark.parametrize("value", ['"a"b"c"', '"a"', '"', '""', '"""', '""""', '"a" "b"', '"a",x="b"', 'a"', '"a\\"'])
+def test_quotes_within_strings_are_not_taken_for_their_ends(value: str) -> None:
+    lines = [*map(weather, range(200)), f"weather,ort=Köln temp=1.5,sky={value},count=1u", *map(weather, range(200))]
+    assert check("\n".join(lines)).blocks
 
 
 def test_every_line_of_the_corpus_among_good_ones(corpus: list[str]) -> None:
