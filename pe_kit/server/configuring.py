@@ -1,0 +1,216 @@
+"""Endpoints for databases, tables, caches and tokens (influxdb3_server/src/http.rs)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from pe_kit.clock import as_ns
+from pe_kit.errors import ClockError, UsageError
+from pe_kit.server.asking import Ask, Given, Reply, refused
+from pe_kit.server.formats import FORMATS
+from pe_kit.server.querying import result
+from pe_kit.server.service import Service
+from pe_kit.server.tokens import Tokens
+
+__all__ = ["ROUTES"]
+
+Handler = Callable[[Service, Ask], Reply]
+
+_TYPES = ("utf8", "int64", "uint64", "float64", "bool")
+
+
+def list_databases(service: Service, ask: Ask) -> Reply:
+    """All databases; with ``show_deleted`` the deleted ones too."""
+    given = ask.by_query()
+    form = FORMATS[given.choice("format", tuple(FORMATS))]
+    live = service.engine.store.database_names()
+    if not given.flag("show_deleted", False):
+        return result(pa.table({"iox::database": pa.array(live, pa.string())}), form)
+    gone = list(service.engine.store.catalog.state.deleted)
+    flags = pa.array([False] * len(live) + [True] * len(gone))
+    return result(pa.table({"iox::database": pa.array(live + gone, pa.string()), "deleted": flags}), form)
+
+
+def create_database(service: Service, ask: Ask) -> Reply:
+    """A new database."""
+    given = ask.by_json()
+    service.engine.create_database(given.text("db"), retention_period=given.text("retention_period", None))
+    return Reply()
+
+
+def update_database(service: Service, ask: Ask) -> Reply:
+    """Another retention; none clears it."""
+    given = ask.by_json()
+    service.engine.set_retention(given.text("db"), given.text("retention_period", None))
+    return Reply()
+
+
+def delete_database(service: Service, ask: Ask) -> Reply:
+    """A soft delete."""
+    given = ask.by_query()
+    db = given.text("db")
+    _check_deletion(given)
+    service.engine.delete_database(db)
+    return Reply()
+
+
+def set_retention(service: Service, ask: Ask) -> Reply:
+    """The retention alone."""
+    given = ask.by_query()
+    service.engine.set_retention(given.text("db"), given.text("duration"))
+    return Reply(204)
+
+
+def clear_retention(service: Service, ask: Ask) -> Reply:
+    """Keep rows for ever."""
+    service.engine.set_retention(ask.by_query().text("db"), None)
+    return Reply(204)
+
+
+def create_table(service: Service, ask: Ask) -> Reply:
+    """A new table, and its database if need be."""
+    given = ask.by_json()
+    db, table, tags = given.text("db"), given.text("table"), given.texts("tags")
+    fields = {field.text("name"): field.choice("type", _TYPES) for field in given.items("fields")}
+    service.engine.create_table(db, table, tags, fields=fields)
+    return Reply()
+
+
+def delete_table(service: Service, ask: Ask) -> Reply:
+    """A soft delete."""
+    given = ask.by_query()
+    db, table = given.text("db"), given.text("table")
+    _check_deletion(given)
+    service.engine.delete_table(db, table)
+    return Reply()
+
+
+def _check_deletion(given: Given) -> None:
+    when = given.text("hard_delete_at", "default")
+    if when not in ("never", "now", "default"):
+        try:
+            as_ns(when)
+        except ClockError:
+            raise given.wrong(f"invalid hard_delete_at: {when}") from None
+
+
+def create_last_cache(service: Service, ask: Ask) -> Reply:
+    """A last-value cache; ``ttl`` in seconds."""
+    given = ask.by_json()
+    db, table, count = given.text("db"), given.text("table"), given.number("count", 1)
+    if count == 0:
+        raise given.wrong("last cache size must be greater than 0")
+    options: dict[str, Any] = {
+        "key_columns": given.texts("key_columns", None),
+        "value_columns": given.texts("value_columns", None),
+        "count": count,
+        "ttl": given.number("ttl", 14_400),
+    }
+    name = service.engine.create_last_cache(db, table, name=given.text("name", None), **options)
+    return Reply.of_json({"db": db, "table": table, "name": name, **options}, 201)
+
+
+def create_distinct_cache(service: Service, ask: Ask) -> Reply:
+    """A distinct-value cache; ``max_age`` in seconds."""
+    given = ask.by_json()
+    db, table, columns = given.text("db"), given.text("table"), given.texts("columns")
+    options = {"max_cardinality": given.number("max_cardinality", 100_000), "max_age": given.number("max_age", 86_400)}
+    if options["max_cardinality"] == 0:
+        raise given.wrong("invalid value: integer `0`, expected a nonzero usize")
+    name = service.engine.create_distinct_cache(db, table, columns, name=given.text("name", None), **options)
+    return Reply.of_json({"db": db, "table": table, "name": name, "columns": columns, **options}, 201)
+
+
+def delete_last_cache(service: Service, ask: Ask) -> Reply:
+    """Delete a last-value cache."""
+    given = ask.by_either()
+    service.engine.delete_last_cache(given.text("db"), given.text("table"), given.text("name"))
+    return Reply()
+
+
+def delete_distinct_cache(service: Service, ask: Ask) -> Reply:
+    """Delete a distinct-value cache."""
+    given = ask.by_either()
+    service.engine.delete_distinct_cache(given.text("db"), given.text("table"), given.text("name"))
+    return Reply()
+
+
+def _tokens(service: Service) -> Tokens:
+    if service.tokens is None:
+        raise refused(405, "endpoint disabled, started without auth")
+    return service.tokens
+
+
+def create_operator(service: Service, ask: Ask) -> Reply:
+    """The operator's token: there is one since the start."""
+    del ask
+    return Reply.of_json(_tokens(service).create("_admin"), 201, "json")
+
+
+def regenerate_operator(service: Service, ask: Ask) -> Reply:
+    """Another token for the operator."""
+    del ask
+    return Reply.of_json(_tokens(service).regenerate(), 201, "json")
+
+
+def create_token(service: Service, ask: Ask) -> Reply:
+    """A named token."""
+    tokens, given = _tokens(service), ask.by_json()
+    return Reply.of_json(tokens.create(given.text("token_name"), given.number("expiry_secs", None)), 201, "json")
+
+
+def delete_token(service: Service, ask: Ask) -> Reply:
+    """Delete a named token."""
+    tokens = _tokens(service)
+    tokens.delete(ask.by_query().text("token_name"))
+    return Reply()
+
+
+def read_clock(service: Service, ask: Ask) -> Reply:
+    """The kit's own: what time it is in the engine."""
+    del ask
+    engine = service.engine
+    if not engine.is_virtual:
+        raise refused(404, "Not found")
+    return Reply.of_json({"now": engine.now.isoformat(), "now_ns": engine.now_ns})
+
+
+def move_clock(service: Service, ask: Ask) -> Reply:
+    """The kit's own: let virtual time pass, ``{"advance": "10m"}`` or ``{"advance_to": "2026-01-01T00:00:00Z"}``."""
+    if not service.engine.is_virtual:
+        raise refused(404, "Not found")
+    given = ask.by_json()
+    to = given.text("advance_to", None)
+    try:
+        outcome = service.engine.advance(given.text("advance")) if to is None else service.engine.advance_to(to)
+    except UsageError as error:
+        raise refused(400, error.message) from None
+    seen = {"now": service.engine.now.isoformat(), "now_ns": service.engine.now_ns}
+    return Reply.of_json({**seen, "runs": len(outcome.runs) + outcome.dropped_runs, "ok": outcome.ok})
+
+
+_DATABASE, _TABLE = "/api/v3/configure/database", "/api/v3/configure/table"
+_TOKEN = "/api/v3/configure/token"
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", _DATABASE): list_databases,
+    ("POST", _DATABASE): create_database,
+    ("PUT", _DATABASE): update_database,
+    ("DELETE", _DATABASE): delete_database,
+    ("POST", f"{_DATABASE}/retention_period"): set_retention,
+    ("DELETE", f"{_DATABASE}/retention_period"): clear_retention,
+    ("POST", _TABLE): create_table,
+    ("DELETE", _TABLE): delete_table,
+    ("POST", "/api/v3/configure/last_cache"): create_last_cache,
+    ("DELETE", "/api/v3/configure/last_cache"): delete_last_cache,
+    ("POST", "/api/v3/configure/distinct_cache"): create_distinct_cache,
+    ("DELETE", "/api/v3/configure/distinct_cache"): delete_distinct_cache,
+    ("POST", f"{_TOKEN}/admin"): create_operator,
+    ("POST", f"{_TOKEN}/admin/regenerate"): regenerate_operator,
+    ("POST", f"{_TOKEN}/named_admin"): create_token,
+    ("DELETE", _TOKEN): delete_token,
+    ("GET", "/pe/clock"): read_clock,
+    ("POST", "/pe/clock"): move_clock,
+}

@@ -1,0 +1,206 @@
+"""Query results as bytes: JSON, JSON lines, CSV, a drawn table, Parquet.
+
+Forms of values: the Arrow writers that influxdb3_server/src/http.rs uses (``record_batch_stream_to_body``).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+__all__ = ["CONTENT_TYPES", "FORMATS", "encode", "float_text", "plain"]
+
+CONTENT_TYPES = {
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+    "csv": "text/csv",
+    "pretty": "text/plain; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+FORMATS = {name: name for name in CONTENT_TYPES} | {"json_lines": "jsonl"}
+_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+_quoted = partial(json.dumps, ensure_ascii=False)
+
+
+def encode(table: pa.Table, name: str) -> bytes:
+    """Write a result in one of ``CONTENT_TYPES``. A result without rows counts as one without batches."""
+    writers: dict[str, Callable[[pa.Table], bytes]] = {
+        "json": lambda t: b"[" + ",".join(_objects(t)).encode() + b"]",
+        "jsonl": lambda t: "".join(f"{line}\n" for line in _objects(t)).encode(),
+        "csv": _csv,
+        "pretty": _pretty,
+        "parquet": _parquet,
+    }
+    return writers[name](table)
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """The table with dictionaries written out, as both doors of the server send it."""
+    columns, fields = [], []
+    for column, field in zip(table.columns, table.schema, strict=True):
+        if pa.types.is_dictionary(field.type):
+            column = column.cast(field.type.value_type)
+            field = pa.field(field.name, field.type.value_type, field.nullable, field.metadata)
+        columns.append(column)
+        fields.append(field)
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
+
+
+def float_text(value: float) -> str:
+    """The shortest text that reads back as the same number, spelled as Rust does: ``1.0``, ``1e16``, ``NaN``."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return re.sub(r"e\+?(-?)0*", r"e\1", repr(value))
+
+
+def _objects(table: pa.Table) -> list[str]:
+    """One JSON object a row; null values are left out, NaN and infinities are null."""
+    rows: list[list[str]] = [[] for _ in range(table.num_rows)]
+    for name, column in zip(table.column_names, plain(table).columns, strict=True):
+        key = _quoted(name) + ":"
+        for row, text in zip(rows, _texts(column, True), strict=True):
+            if text is not None:
+                row.append(key + text)
+    return ["{" + ",".join(row) + "}" for row in rows]
+
+
+def _csv(table: pa.Table) -> bytes:
+    if not table.num_rows:
+        return b""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.column_names)
+    columns = [[text or "" for text in _texts(column, False)] for column in plain(table).columns]
+    writer.writerows(zip(*columns, strict=True))
+    return out.getvalue().encode()
+
+
+def _pretty(table: pa.Table) -> bytes:
+    if not table.num_rows:
+        return b"++\n++"
+    columns = [
+        [name, *(text or "" for text in _texts(column, False))]
+        for name, column in zip(table.column_names, plain(table).columns, strict=True)
+    ]
+    widths = [max(map(len, column)) for column in columns]
+    rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
+        for row in zip(*columns, strict=True)
+    ]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule]).encode()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    if not table.num_rows:
+        return b""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def _texts(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
+    """The values of a column as text; with ``as_json`` they are JSON values. Null is None."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        texts = _times(column)
+    elif pa.types.is_floating(kind):
+        return [None if v is None else _number(v, as_json) for v in column.to_pylist()]
+    elif pa.types.is_integer(kind):
+        return [None if v is None else str(v) for v in column.to_pylist()]
+    elif pa.types.is_boolean(kind):
+        return [None if v is None else "true" if v else "false" for v in column.to_pylist()]
+    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        texts = [None if v is None else v.hex() for v in column.to_pylist()]
+    elif pa.types.is_struct(kind):
+        return _structs(column, as_json)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _lists(column, as_json)
+    elif pa.types.is_duration(kind):
+        texts = [None if v is None else _duration(v * _NS[kind.unit]) for v in column.cast(pa.int64()).to_pylist()]
+    elif pa.types.is_null(kind):
+        return [None] * len(column)
+    else:
+        texts = [None if v is None else str(v) for v in column.to_pylist()]
+    return [None if text is None else _quoted(text) for text in texts] if as_json else texts
+
+
+def _number(value: float, as_json: bool) -> str:
+    return "null" if as_json and not math.isfinite(value) else float_text(value)
+
+
+def _structs(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
+    names = [field.name for field in column.type]
+    parts = [
+        _texts(pa.chunked_array([pc.struct_field(column, [i]).combine_chunks()]), as_json) for i in range(len(names))
+    ]
+    present = column.is_valid().to_pylist()
+    keys = [f"{_quoted(n)}:" if as_json else f"{n}: " for n in names]
+    rows: list[str | None] = []
+    for i, there in enumerate(present):
+        inside = [(k, p[i]) for k, p in zip(keys, parts, strict=True)]
+        shown = [k + (t or "") for k, t in inside if t is not None or not as_json]
+        rows.append("{" + ("," if as_json else ", ").join(shown) + "}" if there else None)
+    return rows
+
+
+def _lists(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
+    rows: list[str | None] = []
+    for chunk in column.chunks:
+        for scalar in chunk:
+            if not scalar.is_valid:
+                rows.append(None)
+                continue
+            items = _texts(plain(pa.table({"v": scalar.values}))["v"], as_json)
+            rows.append(
+                "[" + ("," if as_json else ", ").join(t if t is not None else "null" * as_json for t in items) + "]"
+            )
+    return rows
+
+
+def _times(column: pa.ChunkedArray) -> list[str | None]:
+    """ISO text; the fraction has 0, 3, 6 or 9 digits, the offset is there for types with a zone."""
+    unit, zone = column.type.unit, column.type.tz
+    offsets: list[str] | None = None
+    if zone is not None:
+        utc = zone in ("UTC", "+00:00", "Z")
+        local = column if utc else pc.local_timestamp(column)
+        moved = pc.subtract(local.cast(pa.int64()), column.cast(pa.int64())).fill_null(0).to_pylist()
+        offsets = ["Z" if utc else _offset(ns * _NS[unit] // 1_000_000_000) for ns in moved]
+        column = local
+    present = column.is_valid().to_numpy(zero_copy_only=False)
+    numbers = column.cast(pa.int64()).fill_null(0).to_numpy()
+    per = 1_000_000_000 // _NS[unit]
+    seconds, rests = np.divmod(numbers, per)
+    texts: list[str | None] = list(np.datetime_as_string(seconds.astype("datetime64[s]"), unit="s").tolist())
+    for i in np.flatnonzero(rests):
+        digits = f"{int(rests[i]) * _NS[unit]:09d}"
+        while digits.endswith("000"):
+            digits = digits[:-3]
+        texts[i] = f"{texts[i]}.{digits}"
+    if offsets is not None:
+        texts = [f"{text}{offset}" for text, offset in zip(texts, offsets, strict=True)]
+    return [text if there else None for text, there in zip(texts, present, strict=True)]
+
+
+def _offset(seconds: int) -> str:
+    minutes = abs(seconds) // 60
+    return f"{'-' if seconds < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _duration(ns: int) -> str:
+    seconds, rest = divmod(abs(ns), 1_000_000_000)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{'-' if ns < 0 else ''}PT{seconds}{fraction}S"

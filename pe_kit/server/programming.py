@@ -1,0 +1,160 @@
+"""Endpoints of the Processing engine: triggers, dry runs, plugin files, packages (influxdb3_server/src/http.rs)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from pe_kit.errors import PluginError
+from pe_kit.server.asking import Ask, Given, Reply
+from pe_kit.server.service import Service
+
+if TYPE_CHECKING:
+    from pe_kit.engine.trigger_table import Trigger
+
+__all__ = ["ENGINE_PREFIX", "ROUTES", "call_plugin"]
+
+Handler = Callable[[Service, Ask], Reply]
+
+ENGINE_PREFIX = "/api/v3/engine/"
+
+
+def call_plugin(service: Service, ask: Ask) -> Reply:
+    """What a request plugin answers; the path is compared byte for byte."""
+    path = ask.path.removeprefix(ENGINE_PREFIX)
+    params = parse_qsl(ask.query or "", keep_blank_values=True)
+    outcome = service.engine.request(path, method=ask.method, params=params, headers=ask.headers, body=ask.body)
+    if outcome.response is None:
+        return Reply(500, b"Processing engine error: request handler for trigger down")
+    response = outcome.response
+    return Reply(response.status, response.body, tuple(response.headers.items()))
+
+
+def create_trigger(service: Service, ask: Ask) -> Reply:
+    """A new trigger; all fields but the arguments are required."""
+    given = Given({}, "serde error: ").part("trigger_settings") if ask.query else ask.by_json()
+    db, path, name = given.text("db"), given.text("plugin_filename"), given.text("trigger_name")
+    settings = given.part("trigger_settings")
+    service.engine.create_trigger(
+        name,
+        db=db,
+        path=path,
+        run_async=settings.flag("run_async"),
+        error_behavior=settings.choice("error_behavior", ("log", "retry", "disable")),
+        spec=given.text("trigger_specification"),
+        arguments=given.text_map("trigger_arguments"),
+        disabled=given.flag("disabled"),
+    )
+    return Reply()
+
+
+def delete_trigger(service: Service, ask: Ask) -> Reply:
+    """Delete a trigger; an enabled one needs ``force``."""
+    given = ask.by_either()
+    service.engine.delete_trigger(given.text("trigger_name"), given.text("db"), force=given.flag("force", False))
+    return Reply()
+
+
+def enable_trigger(service: Service, ask: Ask) -> Reply:
+    """Start a trigger; the query string alone is read."""
+    given = ask.by_query()
+    db = given.text("db")
+    service.engine.enable_trigger(given.text("trigger_name"), db)
+    return Reply()
+
+
+def disable_trigger(service: Service, ask: Ask) -> Reply:
+    """Stop a trigger; the query string alone is read."""
+    given = ask.by_query()
+    db = given.text("db")
+    service.engine.disable_trigger(given.text("trigger_name"), db)
+    return Reply()
+
+
+def test_wal(service: Service, ask: Ask) -> Reply:
+    """A dry run of ``process_writes``."""
+    given = ask.by_json()
+    filename, db, lines = given.text("filename"), given.text("database"), given.text("input_lp")
+    cache, arguments = given.text("cache_name", None), given.text_map("input_arguments")
+    return Reply.of_json(service.engine.test_wal_plugin(filename, lines, db, arguments=arguments, cache_name=cache))
+
+
+def test_schedule(service: Service, ask: Ask) -> Reply:
+    """A dry run of ``process_scheduled_call``."""
+    given = ask.by_json()
+    filename, db = given.text("filename"), given.text("database")
+    cache, arguments = given.text("cache_name", None), given.text_map("input_arguments")
+    schedule = given.text("schedule", None)
+    return Reply.of_json(
+        service.engine.test_schedule_plugin(filename, db, schedule=schedule, arguments=arguments, cache_name=cache)
+    )
+
+
+def create_file(service: Service, ask: Ask) -> Reply:
+    """Put a file in the plugin folder; here ``plugin_name`` is a path."""
+    given = ask.by_json()
+    service.engine.write_plugin(given.text("plugin_name"), given.text("content"))
+    return Reply()
+
+
+def update_file(service: Service, ask: Ask) -> Reply:
+    """Replace the file of a trigger; here ``plugin_name`` is a trigger's name."""
+    given = ask.by_json()
+    trigger, content = _trigger(service, given.text("plugin_name")), given.text("content")
+    folder = service.engine.plugin_dir
+    is_folder = folder is not None and (folder / trigger.path).is_dir()
+    service.engine.write_plugin(f"{trigger.path.rstrip('/')}/__init__.py" if is_folder else trigger.path, content)
+    return Reply()
+
+
+def update_directory(service: Service, ask: Ask) -> Reply:
+    """Replace the folder of a trigger; files that are not given are gone."""
+    given = ask.by_json()
+    files = {item.text("relative_path"): item.text("content") for item in given.items("files")}
+    service.engine.write_plugin_directory(_trigger(service, given.text("plugin_name")).path, files)
+    return Reply()
+
+
+def _trigger(service: Service, name: str) -> Trigger:
+    found = service.engine.find_trigger(name)
+    if found is None:
+        raise PluginError(f"Processing engine error: plugin error: Plugin not found: {name}")
+    return found
+
+
+def install_packages(service: Service, ask: Ask) -> Reply:
+    """Install packages for plugins."""
+    return _install(service, ask.by_json().texts("packages"))
+
+
+def install_requirements(service: Service, ask: Ask) -> Reply:
+    """Install what a requirements file names."""
+    return _install(service, ["-r", ask.by_json().text("requirements_location")])
+
+
+def _install(service: Service, packages: list[str]) -> Reply:
+    install = getattr(service.engine, "install_packages", None)
+    if install is None:
+        raise PluginError(
+            "Processing engine error: error installing python packages: Plugin environment management is disabled"
+        )
+    install(packages)
+    return Reply()
+
+
+_TRIGGER = "/api/v3/configure/processing_engine_trigger"
+_INSTALL = "/api/v3/configure/plugin_environment"
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("POST", _TRIGGER): create_trigger,
+    ("DELETE", _TRIGGER): delete_trigger,
+    ("POST", f"{_TRIGGER}/enable"): enable_trigger,
+    ("POST", f"{_TRIGGER}/disable"): disable_trigger,
+    ("POST", "/api/v3/plugin_test/wal"): test_wal,
+    ("POST", "/api/v3/plugin_test/schedule"): test_schedule,
+    ("POST", "/api/v3/plugins/files"): create_file,
+    ("PUT", "/api/v3/plugins/files"): update_file,
+    ("PUT", "/api/v3/plugins/directory"): update_directory,
+    ("POST", f"{_INSTALL}/install_packages"): install_packages,
+    ("POST", f"{_INSTALL}/install_requirements"): install_requirements,
+}

@@ -1,0 +1,114 @@
+"""The query endpoints: SQL in full, of InfluxQL the two statements that clients look around with."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pe_kit.errors import DatabaseNotFoundError
+from pe_kit.server.asking import Ask, Given, Reply, refused
+from pe_kit.server.formats import CONTENT_TYPES, FORMATS, encode
+from pe_kit.server.service import Service
+
+if TYPE_CHECKING:
+    from pe_kit.engine.engine import Engine
+
+__all__ = ["influxql_table", "query_influxql", "query_sql", "query_v1", "result"]
+
+NO_INFLUXQL = "InfluxQL is not part of pe-kit, except SHOW DATABASES and SHOW MEASUREMENTS: query with SQL instead"
+_ACCEPTED = {
+    "": "json",
+    "*/*": "json",
+    "application/json": "json",
+    "text/html": "json",
+    "text/csv": "csv",
+    "text/plain": "pretty",
+    "application/jsonl": "jsonl",
+    "application/vnd.apache.parquet": "parquet",
+}
+
+
+def query_sql(service: Service, ask: Ask) -> Reply:
+    """``GET`` and ``POST /api/v3/query_sql``."""
+    given = _given(ask)
+    db, sql, form, params = given.text("db"), given.text("q"), _format(given, ask), _params(given, ask)
+    return result(service.engine.query_arrow(sql, db, params=params), form)
+
+
+def query_influxql(service: Service, ask: Ask) -> Reply:
+    """``GET`` and ``POST /api/v3/query_influxql``."""
+    given = _given(ask)
+    return result(influxql_table(service.engine, given.text("q"), given.text("db", None)), _format(given, ask))
+
+
+def query_v1(service: Service, ask: Ask) -> Reply:
+    """``GET`` and ``POST /query``: the same two statements in the form of InfluxDB 1."""
+    form = Ask("GET", ask.path, ask.body.decode("utf-8", "replace"), ask.headers) if not ask.query else ask
+    given = form.by_query(missing="missing query parameters 'db' and 'q'")
+    table = influxql_table(service.engine, given.text("q"), given.text("db", None))
+    name = "databases" if table.column_names[0] == "iox::database" else "measurements"
+    values = [[value] for value in table.column(table.num_columns - 1).to_pylist()]
+    series = [{"name": name, "columns": ["name"], "values": values}] if values else None
+    statement: dict[str, Any] = {"statement_id": 0} | ({"series": series} if series else {})
+    return Reply.of_json({"results": [statement]})
+
+
+def result(table: pa.Table, form: str) -> Reply:
+    """A table in one of the formats."""
+    return Reply(200, encode(table, form), (("content-type", CONTENT_TYPES[form]),))
+
+
+def influxql_table(engine: Engine, text: str, db: str | None) -> pa.Table:
+    """Answer one InfluxQL statement.
+
+    Raises:
+        ServerError: (405) it is not one of the two. DatabaseNotFoundError: no such database.
+    """
+    words = re.sub(r"\s+", " ", text.strip().rstrip(";")).strip().upper()
+    if words == "SHOW DATABASES":
+        return pa.table({"iox::database": pa.array(engine.store.database_names(), pa.string())})
+    if words == "SHOW MEASUREMENTS":
+        if not db:
+            raise refused(400, "must provide a database name, e.g., via the 'db' parameter")
+        if not engine.store.has_database(db):
+            raise DatabaseNotFoundError(
+                f"database not found: {db}", body=json.dumps({"error": f"query error: database not found: {db}"})
+            )
+        names = sorted(engine.store.table_names(db))
+        kinds = pa.array(["measurements"] * len(names), pa.string())
+        return pa.table({"iox::measurement": kinds, "name": pa.array(names, pa.string())})
+    raise refused(405, NO_INFLUXQL)
+
+
+def _given(ask: Ask) -> Given:
+    if ask.method == "GET":
+        return ask.by_query(missing="missing query parameters 'db' and 'q'")
+    return ask.by_json(check_type=False)
+
+
+def _format(given: Given, ask: Ask) -> str:
+    named = given.choice("format", tuple(FORMATS), None)
+    if named is not None:
+        return FORMATS[named]
+    accept = ask.headers.get("accept", "").split(",")[0].split(";")[0].strip().lower()
+    if accept not in _ACCEPTED:
+        raise refused(400, f"invalid mime type ({accept})")
+    return _ACCEPTED[accept]
+
+
+def _params(given: Given, ask: Ask) -> dict[str, Any] | None:
+    if ask.method != "GET":
+        return given.map("params", None)  # type: ignore[no-any-return]
+    text = given.text("params", None)
+    if text is None:
+        return None
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise given.wrong("invalid type: the query parameters are not a JSON object")
+    return values
