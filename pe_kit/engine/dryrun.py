@@ -37,9 +37,21 @@ class _DryCall:
         self.runtime = runtime
         self.database = database
         self.cache_name = cache_name
+        self.id = 0
+        self.slept_ns = 0
+        self.notes: list[str] = []
         self.lines: list[str] = []
         self.sync: dict[str, list[str]] = {}
         self.queued: dict[str, list[str]] = {}
+
+    @property
+    def title(self) -> str:
+        return "the plugin"
+
+    def pass_time(self, ns: int) -> None:
+        self.slept_ns += ns
+        self.runtime.slept = True
+        self.runtime.clock.move_to(self.runtime.clock.now_ns + ns)
 
     def log(self, level: str, text: str) -> None:
         self.lines.append(f"{level}: {text}")
@@ -127,12 +139,12 @@ def _finish(
 ) -> dict[str, Any]:
     api = PyPluginCallApi(call)  # type: ignore[arg-type]  # the same five methods as a Call
     args = None if arguments is None else dict(arguments)
-    done = invoke(code, entry, (api, given, args), None)
+    done = invoke(code, entry, (api, given, args), lambda body: runtime.around(call, body))  # type: ignore[arg-type]
     if isinstance(done.error, KeyboardInterrupt):
         raise done.error
     if done.error is not None:
         return _answer(errors=[f"error executing plugin: {error_text(done.error)}"])
-    call.log("INFO", f"finished execution in {format_duration(0)}")
+    call.log("INFO", f"finished execution in {format_duration(call.slept_ns)}")
     writes = call.writes()
     return _answer(call.lines, writes, [e for db, lines in writes.items() for e in _validate(runtime, db, lines)])
 

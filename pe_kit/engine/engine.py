@@ -27,15 +27,16 @@ from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.durable import Durable
 from pe_kit.engine.faults import Faults
 from pe_kit.engine.frames import cache_frame, log_frame
+from pe_kit.engine.guard import ShieldedLock
 from pe_kit.engine.history import Checkpoint, History, Replay, View, plugin_files, plugin_sources
 from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Event, Outcome, Runs
+from pe_kit.engine.pluginclock import PluginClock
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
 from pe_kit.engine.runtime import KEPT_RUNS, Runtime
 from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.sources import add_system_sources
-from pe_kit.engine.surroundings import surroundings
 from pe_kit.engine.sweep import sweep_faults
 from pe_kit.engine.topology import Topology, topology
 from pe_kit.engine.track import Tracker
@@ -54,6 +55,7 @@ from pe_kit.errors import (
 from pe_kit.lineprotocol.builder import LineBuilder
 from pe_kit.plugins.packages import Environment, Installed, no_environment
 from pe_kit.plugins.registry import Registry
+from pe_kit.plugins.repository import PREFIX
 from pe_kit.plugins.source import PluginFolder, Snapshot
 from pe_kit.store.frames import as_payload
 from pe_kit.store.store import Store
@@ -84,7 +86,8 @@ class Engine:
             ``start`` and ``seed`` are ignored. None keeps the session in memory.
         plugin_dir: the plugin folder. Not given: ``INFLUXDB3_PLUGIN_DIR`` if set, else ``plugins`` in the data folder,
             else a private folder that is removed at close. None: the processing engine is off.
-        plugin_repo: base of ``gh:`` paths, an http(s) URL or a folder.
+        plugin_repo: base of ``gh:`` paths: an http(s) URL, a folder, or ``git+file:///PATH@REVISION``. Not given:
+            ``INFLUXDB3_PLUGIN_REPO`` if set, else the official repository.
         wal_flush_interval: how often the WAL is flushed while time passes.
         seed: of everything random, the plugins' ``random`` too.
         limits: where plugins are stopped, see :class:`pe_kit.Limits`.
@@ -116,13 +119,14 @@ class Engine:
     ) -> None:
         if clock not in ("virtual", "wall"):
             raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
+        self.limits = limits or Limits()
+        self.limits.check()
         self._closed = False
         self._lock = threading.RLock()
         self._durable = Durable(self, data_dir) if data_dir is not None else None
         if self._durable is not None:
             seed = self._durable.seed(seed)
         self.seed = seed
-        self.limits = limits or Limits()
         self.persist_cache = persist_cache
         self.plugin_repo = plugin_repo
         options = {"max_databases": max_databases, "max_tables": max_tables, "max_columns": max_columns}
@@ -140,14 +144,15 @@ class Engine:
             self._clock = VirtualClock(whole if start is None else as_ns(start))
         self._private_dir: Path | None = None
         folder = self._plugin_folder(plugin_dir)
-        self.store = Store(lambda: self._clock.now_ns, **options)
+        self.store = Store(lambda: self._clock.now_ns, **options, lock=ShieldedLock())
         interval = as_duration_ns(wal_flush_interval)
         if interval <= 0:
             raise UsageError("wal_flush_interval must be longer than nothing", mend="The server's default is '1s'.")
         self._random = random.Random(seed)
         parts = (self._clock, self.store, folder, self.limits, interval, self._random)
         self._runtime = Runtime(*parts) if self._clock.virtual else WallRuntime(self._lock, *parts)
-        self._runtime.around = surroundings(self._clock, seed, self.limits)
+        if self._clock.virtual:
+            self._runtime.put_around(PluginClock(self._clock, seed).around)
         self._registry = Registry(folder, self._clock) if folder is not None else None
         self._environment = Environment(folder.path, package_manager) if folder is not None else None
         self._history = History(self)
@@ -169,7 +174,7 @@ class Engine:
             if given is None:
                 self._private_dir = Path(tempfile.mkdtemp(prefix="pe_kit-plugins-"))
                 given = self._private_dir
-        return PluginFolder(given)
+        return PluginFolder(given, self.plugin_repo)
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -284,7 +289,8 @@ class Engine:
                 if self._registry is not None:
                     self._registry.note(path)
                 self._note_missing(path)
-                if known is not None and source.kind == "file" and known.text != code.text:
+                edited = known is not None and known.text != code.text and not path.startswith(PREFIX)
+                if edited and source.kind == "file":
                     self._history.record(
                         "write_plugin", self._clock.now_ns, None, {"filename": path, "source": code.text}
                     )
@@ -293,12 +299,13 @@ class Engine:
         """Let the runs of a plugin say which of its requirements are not installed, and how to install them."""
         assert self._registry is not None
         needs = [need.text for need in self._registry.missing(path)]
-        self._runtime.missing.pop(path, None)
+        said = [text] if (text := getattr(self._folder("").resolve(path), "note", "")) else []
         if needs:
-            self._runtime.missing[path] = (
-                f"{path} needs {', '.join(needs)}: not installed. "
-                f"%influxdb3 install package {' '.join(map(shlex.quote, needs))}"
-            )
+            command = f"%influxdb3 install package {' '.join(map(shlex.quote, needs))}"
+            said.append(f"{path} needs {', '.join(needs)}: not installed. {command}")
+        self._runtime.missing.pop(path, None)
+        if said:
+            self._runtime.missing[path] = "\n".join(said)
 
     # -- time -----------------------------------------------------------------------------------------------------
 
@@ -695,8 +702,15 @@ class Engine:
             self.store.require_database(db)
             trigger = self._runtime.triggers.get(name, db)
             if trigger.disabled:
+                self._fetch_again(trigger)
                 trigger.disabled = False
                 self._runtime.triggers.start(trigger, self._clock.now_ns)
+
+    def _fetch_again(self, trigger: Trigger) -> None:
+        """Fetch the code of a ``gh:`` trigger anew, as the server does whenever one starts."""
+        if trigger.path.startswith(PREFIX) and self._runtime.folder is not None:
+            self._runtime.folder.find(trigger.path)
+            self._note_missing(trigger.path)
 
     def disable_trigger(self, name: str, db: str) -> None:
         """Disable a trigger; its cache is wiped. Calling it again does nothing."""
@@ -966,6 +980,10 @@ class Engine:
             for name, content in {**self._history.first_files(), **checkpoint.files, **given}.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
+            assert self._runtime.folder is not None
+            assert twin._runtime.folder is not None
+            fetched = {**self._runtime.folder.held, **self._runtime.folder.fetched()}
+            twin._runtime.folder.held = fetched | {k: v for k, v in sources.items() if k.startswith(PREFIX)}
         twin.store.restore(checkpoint.store)
         twin._random.setstate(checkpoint.random_state)
         twin._history.count = checkpoint.event
@@ -1179,4 +1197,7 @@ class Engine:
         if keep_cache is None:
             keep_cache = self._durable is not None and self.persist_cache
         with self._event("restart", None, keep_cache=keep_cache):
+            for trigger in self._runtime.triggers:
+                if not trigger.disabled:
+                    self._fetch_again(trigger)
             self._runtime.restart(keep_cache)

@@ -1,235 +1,300 @@
-"""Limits of one run: a watchdog that ends plugin code which takes too long, too much CPU time or too much memory.
+"""Ends a plugin from outside, at a limit or at Ctrl-C, and never cuts the engine's own work in two.
 
-It raises in the plugin's thread, again and again until the plugin has ended, so that no ``except`` holds it up. Work of
-the engine on the plugin's behalf (a query, a write) is never cut short: the stop comes when it returns.
+In the main thread a signal raises :class:`Stopped` in the plugin, which ends blocking calls too; in other threads the
+interpreter raises it between two instructions. It comes back for as long as the plugin catches it. One thread looks at
+the runs under way, and sleeps while there are none.
 """
 
 from __future__ import annotations
 
 import ctypes
-import re
-import resource
+import os
 import signal
+import sys
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic, sleep, thread_time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.duration import as_duration_ns
-from pe_kit.engine.limits import Limits
-from pe_kit.errors import RunLimitError, UsageError
+from pe_kit.engine.limits import Limits, as_bytes, as_seconds
+from pe_kit.engine.memory import CEILING, resident
+from pe_kit.errors import RunLimitError
+
+if sys.platform != "win32":
+    from time import clock_gettime, pthread_getcpuclockid
 
 if TYPE_CHECKING:
     from pe_kit.engine.call import Call
 
-__all__ = ["Guard", "as_bytes"]
+__all__ = ["Guard", "ShieldedLock", "Stopped", "interrupt_plugin", "shielded"]
 
-_TICK, _IDLE_AFTER = 0.02, 50  # seconds; ticks without a run before the watchdog rests
-_PAGE = resource.getpagesize()
-_UNITS = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
-_clock, _cpu_of, _sleep = time.monotonic, time.clock_gettime, time.sleep  # the real ones, whatever is patched later
-_get_ident, _main = threading.get_ident, threading.main_thread().ident
-_raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+TICK = 0.02  # real seconds between two looks at a run that is under way
+IDLE = 1.0  # real seconds without a run after which nobody looks any more
+LATE = 1.0  # real seconds after which a stop counts as late
+INSIST = 3  # from this blow on each is a double one: the second meets the handler that caught the first
+_MAIN = threading.main_thread().ident
+_SIGNAL = getattr(signal, "SIGURG", None)  # ignored by default, and used by nearly nobody
+_get_ident = threading.get_ident
+_watches: dict[int, _Watch] = {}  # thread -> the plugin run in it
+_signals: list[int] = []  # the one that is taken, if any
+_striking = threading.Lock()
 
-
-class _Stop(BaseException):
-    """Ends plugin code; no ``except Exception`` catches it."""
-
-
-def as_bytes(value: int | str) -> int:
-    """Read a size: an int of bytes, or text such as ``512MiB``.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    match = re.fullmatch(r"(\d+)\s*([A-Za-z]*)", value.strip()) if isinstance(value, str) else None
-    if match is None or match[2] not in _UNITS or not int(match[1]):
-        raise UsageError(f"memory={value!r} is no size", mend="Write bytes, or text such as '512MiB' or '2GiB'.")
-    return int(match[1]) * _UNITS[match[2]]
+_DID = {"run_time": "ran longer than", "cpu_time": "used more CPU time than", "memory": "took more memory than"}
+_MENDS = {
+    "run_time": "The server has no such limit: there it would go on, and events of this trigger would wait behind it. "
+    "In virtual time the clock stands still while a plugin computes: a loop that waits for time to pass needs "
+    "time.sleep().",
+    "cpu_time": "The server has no such limit: there it would go on, and events of this trigger would wait behind it.",
+    "memory": "The server has no such limit: there the whole process would run out of memory.",
+}
 
 
-def _seconds(name: str, value: float | str | None) -> float | None:
-    if value is None:
-        return None
-    ns = as_duration_ns(value)
-    if ns <= 0:
-        raise UsageError(f"{name}={value!r} leaves a run no time", mend="None means no limit.")
-    return ns / 1e9
+class Stopped(BaseException):
+    """Raised inside a plugin that has to end; outside it becomes :class:`RunLimitError` or KeyboardInterrupt."""
 
-
-def _memory() -> tuple[int, int]:
-    """Address space and resident bytes of this process."""
-    with open("/proc/self/statm", "rb") as file:
-        size, resident = file.read().split()[:2]
-    return int(size) * _PAGE, int(resident) * _PAGE
+    def __del__(self) -> None:
+        watch = _watches.get(_get_ident())
+        if watch is not None and watch.hit and not watch.shields:
+            _throw(watch.ident, Stopped)  # the plugin has caught it
 
 
 class _Watch:
-    """One run that is watched."""
+    """One run under way; ``hit`` is the limit that it went over, or ``interrupt``."""
 
-    __slots__ = ("armed", "call", "cpu_clock", "cpu_end", "end", "ident", "raising", "resident_end", "tripped")
+    __slots__ = (
+        *("blows", "closed", "cpu", "cpu_clock", "deadline", "hit", "ident", "memory", "outer", "shields", "since"),
+    )
 
-    def __init__(self, call: Call, ident: int) -> None:
-        self.call = call
+    def __init__(self, ident: int) -> None:
         self.ident = ident
-        self.armed = True
-        self.raising = False
-        self.tripped = ""
-        self.end = self.cpu_end = float("inf")
-        self.cpu_clock = 0
-        self.resident_end = 0
+        self.outer = _watches.get(ident)  # a plugin may have an engine of its own
+        self.deadline = self.cpu = self.since = 0.0
+        self.memory = self.cpu_clock = self.blows = self.shields = 0
+        self.hit = ""
+        self.closed = False
 
-    def over(self) -> str:
-        """The limit that is exceeded, if any."""
-        if _clock() >= self.end:
-            return "run_time"
-        if self.cpu_clock and _cpu_of(self.cpu_clock) >= self.cpu_end:
-            return "cpu_time"
-        if self.resident_end and _memory()[1] > self.resident_end:
-            return "memory"
-        return ""
+    def strike(self, limit: str) -> None:
+        """End the run: now, or when the engine's own work in it is done."""
+        with _striking:
+            self.hit = self.hit or limit
+            self.since = self.since or monotonic()
+            if self.shields:
+                return
+            if self.ident == _MAIN and _signals:
+                signal.pthread_kill(self.ident, _signals[0])
+            else:
+                _throw(self.ident, Stopped)
+
+    def look(self, now: float) -> float:
+        """Strike when a limit is passed; gives the real seconds until the next look."""
+        if self.hit:
+            self.strike(self.hit)
+        elif self.deadline and now >= self.deadline:
+            self.strike("run_time")
+        elif self.cpu and clock_gettime(self.cpu_clock) >= self.cpu:
+            self.strike("cpu_time")
+        elif self.memory and resident() > self.memory:
+            self.strike("memory")
+        return min(TICK, self.deadline - now) if self.deadline > now else TICK
+
+    def close(self) -> None:
+        """Let nothing be thrown any more."""
+        self.shields += 1
+        with _striking:  # a blow under way falls before this
+            if self.hit:
+                _throw(self.ident, None)
+        if self.outer is not None:
+            _watches[self.ident] = self.outer
+        else:
+            _watches.pop(self.ident, None)
+        if self.memory:
+            self.memory = 0
+            CEILING.lift()
+        self.closed = True
 
 
-class _Watchdog:
-    """One thread for all engines; it looks every few milliseconds while plugins run and rests otherwise."""
+def _throw(ident: int, error: type[BaseException] | None) -> None:
+    """Let the interpreter raise in a thread, or take that back."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error) if error else None)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    watch = _watches.get(_get_ident())
+    if watch is not None and watch.hit and not watch.shields:
+        watch.blows += 1
+        if watch.blows >= INSIST:
+            _throw(watch.ident, Stopped)
+        raise Stopped
+
+
+def _take_signal() -> None:
+    """Take the signal in the main thread, unless someone else has it."""
+    if _SIGNAL is not None and signal.getsignal(_SIGNAL) == signal.SIG_DFL:
+        signal.signal(_SIGNAL, _on_signal)
+        _signals.append(_SIGNAL)
+
+
+def interrupt_plugin() -> bool:
+    """Ctrl-C: end the plugin that runs in this thread; False when none does."""
+    watch = _watches.get(_get_ident())
+    if watch is None:
+        return False
+    watch.hit = "interrupt"
+    if not watch.shields:
+        raise Stopped
+    return True
+
+
+class _Shield:
+    """Around the engine's own work in a plugin's call: it is done as a whole before the plugin is stopped."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        watch = _watches.get(_get_ident())
+        if watch is not None:
+            watch.shields += 1
+            if watch.hit and watch.shields == 1:
+                watch.shields = 0
+                raise Stopped
+
+    def __exit__(self, *_: object) -> None:
+        watch = _watches.get(_get_ident())
+        if watch is not None:
+            watch.shields -= 1
+            if watch.hit and not watch.shields:
+                raise Stopped
+
+
+shielded = _Shield()
+
+
+class ShieldedLock(_Shield):
+    """A reentrant lock whose holder is not stopped before it lets go."""
+
+    __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._watches: dict[int, _Watch] = {}
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        super().__exit__()
+
+
+class _Watchman:
+    """The thread that looks at the runs."""
+
+    def __init__(self) -> None:
+        self.asleep = True
         self._wake = threading.Event()
-        self._resting = True
-        self._seen = 0
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def arm(self, watch: _Watch) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="pe_kit-limits", daemon=True)
-            self._thread.start()
-        self._watches[watch.ident] = watch
-        self._seen += 1
-        if self._resting:
-            self._wake.set()
+    def rouse(self) -> None:
+        """See to it that someone looks."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look_on, name="pe_kit limits", daemon=True)
+                self._thread.start()
+        self._wake.set()
 
-    def disarm(self, watch: _Watch, outer: _Watch | None) -> None:
-        """End the watch; a stop that is already on its way is taken back."""
-        watch.armed = False
-        while watch.raising:
-            _sleep(0)
-        if watch.tripped:
-            _raise_in(ctypes.c_ulong(watch.ident), None)
-        if outer is None:
-            self._watches.pop(watch.ident, None)
-        else:
-            self._watches[watch.ident] = outer
-
-    def of(self, ident: int) -> _Watch | None:
-        return self._watches.get(ident)
-
-    def _run(self) -> None:
-        quiet, seen = 0, -1
+    def _look_on(self) -> None:
+        seen = 0.0
         while True:
-            if quiet > _IDLE_AFTER:
-                self._resting = True
-                self._wake.wait()
+            now, pause = monotonic(), TICK
+            for watch in list(_watches.values()):
+                seen, pause = now, min(pause, watch.look(now))
+            if now - seen > IDLE:
+                self.asleep = True
+                if not _watches:  # a run that began before the line above has roused nobody
+                    self._wake.wait()
                 self._wake.clear()
-                self._resting, quiet = False, 0
-            _sleep(_TICK)
-            quiet = 0 if self._watches or self._seen != seen else quiet + 1
-            seen = self._seen
-            for watch in list(self._watches.values()):
-                self._look(watch)
-
-    @staticmethod
-    def _look(watch: _Watch) -> None:
-        watch.tripped = watch.tripped or watch.over()
-        if not watch.tripped:
-            return
-        watch.raising = True
-        if watch.armed and watch.call.exposed:
-            _raise_in(ctypes.c_ulong(watch.ident), ctypes.py_object(_Stop))
-            if watch.ident == _main and signal.getsignal(signal.SIGALRM) is _on_alarm:
-                signal.pthread_kill(watch.ident, signal.SIGALRM)  # wakes a blocking call
-        watch.raising = False
+                self.asleep, seen = False, monotonic()
+            else:
+                sleep(max(pause, 0.001))
 
 
-_dog = _Watchdog()
+_watchman = _Watchman()
 
 
-def _on_alarm(number: int, frame: FrameType | None) -> None:
-    """Nothing: that a signal was handled ends the wait, and the exception is on its way."""
+def _in_child() -> None:
+    """After a fork there is one thread, and nobody to look."""
+    global _watchman, _striking
+    _watchman, _striking = _Watchman(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 class Guard:
-    """The limits of an engine, put around each run. Reads ``run_time``, ``cpu_time`` and ``memory`` of :class:`Limits`.
-
-    Raises:
-        UsageError, DurationError: a limit that makes no sense.
-    """
+    """Runs the plugin calls of one engine under the limits of one run: ``run_time``, ``cpu_time``, ``memory``."""
 
     def __init__(self, limits: Limits) -> None:
-        self.run_time = _seconds("run_time", limits.run_time)
-        self.cpu_time = _seconds("cpu_time", limits.cpu_time)
-        self.memory = None if limits.memory is None else as_bytes(limits.memory)
         self._limits = limits
-        for name in ("cascade_depth", "retries", "queue"):
-            if not isinstance(getattr(limits, name), int) or getattr(limits, name) < (name == "queue"):
-                raise UsageError(
-                    f"{name}={getattr(limits, name)!r}", mend="It is a whole number, 0 or more (queue: 1)."
-                )
-
-    @property
-    def active(self) -> bool:
-        """True when there is a limit to watch."""
-        return any(limit is not None for limit in (self.run_time, self.cpu_time, self.memory))
+        self._run_time = as_seconds("run_time", limits.run_time)
+        self._cpu_time = as_seconds("cpu_time", limits.cpu_time) if sys.platform != "win32" else 0.0
+        self._memory = as_bytes("memory", limits.memory) if CEILING.works else 0
+        self._limited = bool(self._run_time or self._cpu_time or self._memory)
 
     def around(self, call: Call, body: Callable[[], Any]) -> Any:
-        """Run ``body`` within the limits.
+        """Run ``body``, the plugin.
 
         Raises:
-            RunLimitError: it went over one of them.
+            RunLimitError: it went over a limit. KeyboardInterrupt: Ctrl-C. BaseException: what it raised.
         """
-        ident = _get_ident()
-        watch, outer = _Watch(call, ident), _dog.of(ident)
-        if self.run_time is not None:
-            watch.end = _clock() + self.run_time
-        if self.cpu_time is not None:
-            watch.cpu_clock = time.pthread_getcpuclockid(ident)
-            watch.cpu_end = _cpu_of(watch.cpu_clock) + self.cpu_time
-        if self.memory is not None:
-            size, resident = _memory()
-            watch.resident_end = resident + self.memory
-            call.address_limit = size + self.memory + self.memory // 4
-        if ident == _main and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:
-            signal.signal(signal.SIGALRM, _on_alarm)
-        value: Any = None
-        error: BaseException | None = None
-        _dog.arm(watch)
+        watch, value, error = _Watch(_get_ident()), None, None
+        if not _signals and watch.ident == _MAIN:
+            _take_signal()
         try:
-            call.enter_plugin()
-            value = body()
+            try:
+                _watches[watch.ident] = watch
+                if self._limited:
+                    self._set(watch)
+                value = body()
+            finally:
+                while not watch.closed:
+                    try:
+                        watch.close()
+                    except Stopped:
+                        continue
         except BaseException as raised:
             error = raised
-        while watch.armed:
-            try:
-                call.leave_plugin()
-                _dog.disarm(watch, outer)
-            except _Stop:
-                continue
-        if watch.tripped:
-            raise self._over(watch.tripped, call) from None
-        if isinstance(error, MemoryError) and self.memory is not None:
-            raise self._over("memory", call) from error
-        if error is not None:
-            raise error
-        return value
+        if error is None and not watch.hit:
+            return value
+        try:
+            raise self._reason(call, watch, error)
+        finally:
+            del error  # its traceback holds this frame
 
-    def _over(self, limit: str, call: Call) -> RunLimitError:
-        trigger = call.work.trigger
-        what = {"run_time": "ran longer than", "cpu_time": "used more CPU time than", "memory": "took more memory than"}
-        return RunLimitError(
-            f"trigger {trigger.name!r} ({trigger.path}) {what[limit]} Limits({limit}={getattr(self._limits, limit)!r})",
-            mend="The server has no such limit: there it would go on, and events of this trigger would wait behind it.",
-            limit=limit,
-        )
+    def _set(self, watch: _Watch) -> None:
+        if self._run_time:
+            watch.deadline = monotonic() + self._run_time
+        if self._cpu_time:
+            watch.cpu_clock = pthread_getcpuclockid(watch.ident)
+            watch.cpu = thread_time() + self._cpu_time
+        if self._memory:
+            watch.memory = CEILING.set(self._memory)
+        if _watchman.asleep:
+            _watchman.rouse()
+
+    def _reason(self, call: Call, watch: _Watch, error: BaseException | None) -> BaseException:
+        limit = watch.hit or ("memory" if self._memory and isinstance(error, MemoryError) else "")
+        if not limit and error is not None:
+            return error
+        found: BaseException
+        if limit == "interrupt":
+            found = KeyboardInterrupt()
+        else:
+            text = f"{call.title} {_DID[limit]} Limits({limit}={getattr(self._limits, limit)!r})"
+            found = RunLimitError(text, mend=_MENDS[limit], limit=limit)
+            if watch.since and monotonic() - watch.since > LATE:
+                call.notes.append("it was stopped late, when a call that cannot be interrupted had returned")
+        found.__suppress_context__ = True
+        return found.with_traceback(error.__traceback__ if error is not None else None)

@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from pe_kit.engine.guard import interrupt_plugin
+
 if TYPE_CHECKING:
     from pe_kit.engine.outcome import Outcome
     from pe_kit.engine.runtime import Runtime
 
 __all__ = ["AdvanceInterrupted", "deferred_interrupt"]
+
+IMPATIENT = 3  # who presses Ctrl-C that often wants to get out at any price
 
 
 class AdvanceInterrupted(KeyboardInterrupt):
@@ -26,7 +30,7 @@ class AdvanceInterrupted(KeyboardInterrupt):
 
 @contextmanager
 def deferred_interrupt(runtime: Runtime) -> Iterator[None]:
-    """While inside, SIGINT raises only in plugin code or where the loop looks for it (``runtime.interrupted``)."""
+    """While inside, SIGINT ends the plugin or waits until the loop looks for it (``runtime.interrupted``)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -35,10 +39,13 @@ def deferred_interrupt(runtime: Runtime) -> Iterator[None]:
         yield  # someone else decides what Ctrl-C means
         return
 
+    pressed = 0
+
     def handle(number: int, frame: FrameType | None) -> None:
-        if runtime.in_plugin or runtime.interrupted:
-            raise KeyboardInterrupt
-        runtime.interrupted = True
+        nonlocal pressed
+        runtime.interrupted, pressed = True, pressed + 1
+        if not interrupt_plugin() and pressed >= IMPATIENT:
+            raise KeyboardInterrupt  # wherever the engine is
 
     signal.signal(signal.SIGINT, handle)
     try:

@@ -22,6 +22,7 @@ from pe_kit.engine.cache import CacheStore
 from pe_kit.engine.call import Call
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.faults import Faults
+from pe_kit.engine.guard import Guard
 from pe_kit.engine.httpfaults import HttpSite
 from pe_kit.engine.invoke import Invocation, error_text, invoke
 from pe_kit.engine.limits import Limits
@@ -49,6 +50,9 @@ PROGRESS_EVERY = 0.1  # real seconds between two calls of the progress callback
 
 Progress = Callable[[int, int, int, int], None]
 """Called with (start, now, target) in virtual nanoseconds and the number of runs so far."""
+
+Around = Callable[["Call", Callable[[], Any]], Any]
+"""Runs plugin code, the second argument, of a call."""
 
 _EPOCH = datetime(1970, 1, 1)
 
@@ -87,7 +91,8 @@ class Runtime:
         """Called after each moment while time passes; a data folder writes then."""
         self.unkept: Callable[[str, str, Any], str] | None = None
         """Says why a value put in the cache (namespace, key, value) will not survive a restart; a data folder does."""
-        self.around: Callable[[Call, Callable[[], Any]], Any] | None = None
+        self.around: Around = Guard(limits).around
+        """Runs plugin code; the guard is innermost, so that what else is around it ends as usual."""
         self.arguments_of: Callable[[Trigger], dict[str, str]] = lambda trigger: dict(trigger.arguments or {})
         self._batches: deque[BatchSource] = deque(maxlen=KEPT_BATCHES)
         self._ready: deque[Work] = deque()
@@ -97,6 +102,8 @@ class Runtime:
         self.flush_due_ns: int | None = None
         self._executing: list[Call] = []
         self.interrupted = False
+        self.slept = False
+        """A plugin let virtual time pass: what became due meanwhile waits."""
 
     # -- writes and flushes ------------------------------------------------------------------------------------
 
@@ -139,6 +146,11 @@ class Runtime:
                 work = Work(trigger, event, now, batch=batch, causes=calls, depth=depth)
                 for item in with_batch_faults(self, work) if self.faults else (work,):
                     self.enqueue(item)
+
+    def put_around(self, layer: Around) -> None:
+        """Run plugin code within one more layer."""
+        within = self.around
+        self.around = lambda call, body: layer(call, lambda: within(call, body))
 
     def carry(self) -> None:
         """See to it that what was just written is flushed before the writer goes on."""
@@ -185,7 +197,15 @@ class Runtime:
             self._execute(self._ready.popleft())
 
     def settle(self) -> None:
-        """Run what is due at this moment, and what that causes, until nothing is left."""
+        """Run what is due at this moment, and what that causes, until nothing is left.
+
+        What became due while a plugin slept fires after that.
+        """
+        self._settle()
+        if self.slept:
+            self.run_until(self.clock.now_ns)
+
+    def _settle(self) -> None:
         while self._ready or self._plugins_wrote:
             while self._ready:
                 self._execute(self._ready.popleft())
@@ -256,12 +276,8 @@ class Runtime:
                 body, call.tracked = self.tracker.watch(body, code)
             HttpSite.current = call if self.faults else None
             try:
-                if self.around is not None:
-                    return self.around(call, body)
-                call.exposed = True
-                return body()
+                return self.around(call, body)
             finally:
-                call.exposed = False
                 HttpSite.current = None
 
         answer = to_response if trigger.kind == "request" else None
@@ -410,7 +426,7 @@ class Runtime:
             self.flush()
         for trigger in self.triggers.scheduled():
             self._fire(trigger, moment)
-        self.settle()
+        self._settle()
 
     def _fire(self, trigger: Trigger, moment: int) -> bool:
         assert self.collector is not None
@@ -434,7 +450,7 @@ class Runtime:
             self.flush()
         else:
             any(self._fire(trigger, moment) for trigger in self.triggers.scheduled())
-        self.settle()
+        self._settle()
         return True
 
     def run_until(self, target: int) -> None:
@@ -443,7 +459,7 @@ class Runtime:
         A KeyboardInterrupt leaves the clock at the last finished moment and everything usable.
         """
         assert self.collector is not None
-        self.settle()
+        self._settle()
         start, shown = self.clock.now_ns, time.perf_counter()
         while (moment := self.next_due()) is not None and moment <= target:
             self.run_due(moment)
@@ -454,7 +470,8 @@ class Runtime:
             if self.progress is not None and time.perf_counter() - shown >= PROGRESS_EVERY:
                 shown = time.perf_counter()
                 self.progress(start, self.clock.now_ns, target, self.collector.count)
-        self.clock.move_to(target)
+        self.slept = False
+        self.clock.move_to(max(target, self.clock.now_ns))  # a plugin may have slept past it
 
     @property
     def quiet(self) -> bool:
@@ -494,11 +511,6 @@ class Runtime:
             self.folder.forget_modules()
         if not keep_cache:
             self.cache.clear()
-
-    @property
-    def in_plugin(self) -> bool:
-        """True while plugin code itself runs, not what the engine does on its behalf."""
-        return bool(self._executing) and self._executing[-1].exposed
 
     @property
     def current_call(self) -> Call | None:

@@ -44,10 +44,12 @@ def test_sleep_moves_virtual_time_and_is_shown(engine: Engine, plug: Plug) -> No
     plug(HEAD + "    import time\n    time.sleep(90)\n    l.info(time.time())\n", "every:1h")
     plug(HEAD + "    l.info('tick')\n", "every:1m", name="tick")
     before = engine.now_ns
-    run = engine.call("t", "db").run
+    run, after = engine.call("t", "db").runs
     assert run.slept_ns == engine.now_ns - before == 90 * 10**9
     assert run.logs.log_text.tolist()[1:] == ["1767225690.0", "finished execution in 1m 30s"]
-    assert [r.trigger for r in engine.advance(0).runs] == ["tick"], "what was due meanwhile fires after the run"
+    assert after.trigger == "tick", "what was due meanwhile fires after the run"
+    assert after.started_ns == engine.now_ns
+    assert after.call_time_ns == before + 60 * 10**9
 
 
 def test_dice_and_ids_come_from_the_seed() -> None:

@@ -1,0 +1,87 @@
+"""How much memory this process has, and a ceiling over what one plugin run may add to it (Linux)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if sys.platform == "linux":
+    import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CEILING", "resident"]
+
+ROOM = 256 * 1024 * 1024  # above the limit: what is reserved is not yet used
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+def _pages() -> tuple[int, int]:
+    """Pages that are resident, and pages of private data that are reserved."""
+    fields = os.pread(CEILING.file, 128, 0).split()
+    return int(fields[1]), int(fields[5])
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return _pages()[0] * _PAGE
+
+
+class _Ceiling:
+    """Lets a single huge allocation fail, at which nobody could look in time.
+
+    One for the process: of runs at the same time, the first one's counts.
+    """
+
+    works = sys.platform == "linux"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._usual = self._now = (-1, -1)
+        self.open()
+
+    def open(self) -> None:
+        """Look at this process; a fork is another one."""
+        self.file = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC) if self.works else -1
+
+    def set(self, limit: int) -> int:
+        """Put the ceiling ``limit`` bytes (and some room) above what there is; gives the resident bytes allowed."""
+        there, reserved = _pages()
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._usual = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+                wanted = reserved * _PAGE + limit + ROOM
+                self._now = (min([wanted, *(x for x in (soft, hard) if x != resource.RLIM_INFINITY)]), hard)
+                resource.setrlimit(resource.RLIMIT_DATA, self._now)
+        return there * _PAGE + limit
+
+    def lift(self) -> None:
+        """Take it away with the last run."""
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                resource.setrlimit(resource.RLIMIT_DATA, self._usual)
+
+    @contextmanager
+    def lifted(self) -> Iterator[None]:
+        """Without it for a moment: a query that cannot allocate would end the process instead of failing."""
+        with self._lock:
+            if self._users:
+                resource.setrlimit(resource.RLIMIT_DATA, self._usual)
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._users:
+                    resource.setrlimit(resource.RLIMIT_DATA, self._now)
+
+
+CEILING = _Ceiling()
+if CEILING.works:
+    os.register_at_fork(after_in_child=CEILING.open)
