@@ -190,7 +190,11 @@ def main() -> None:
             forked(lambda folder=folder, mode=mode: session(folder, mode, 0))  # type: ignore[misc]
             continue
         forked(lambda folder=folder, mode=mode, number=number: session(folder, mode, int(number)))  # type: ignore[misc]
-        forked(lambda folder=folder, point=point: print(json.dumps({"point": point, "verdict": check(folder, states)}), flush=True))  # type: ignore[misc]
+        forked(
+            lambda folder=folder, point=point: print(
+                json.dumps({"point": point, "verdict": check(folder, states)}), flush=True
+            )
+        )  # type: ignore[misc]
         shutil.rmtree(folder, ignore_errors=True)
 
 

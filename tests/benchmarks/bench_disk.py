@@ -1,0 +1,111 @@
+"""Figures of data folders, each against a yardstick measured in the same run; medians.
+
+Run: python tests/benchmarks/bench_disk.py [--full] [NAME ...]     --full: fifty million rows for the stream and growth
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pe_kit import Engine
+
+START = 1_767_225_600_000_000_000
+OPEN = "import sys, time; from pe_kit import Engine; t = time.perf_counter(); e = Engine(data_dir=sys.argv[1]); print(time.perf_counter() - t); e.close()"
+
+
+def piece(first: int, rows: int) -> pa.Table:
+    """Ten series, one row a second each."""
+    at = np.arange(first, first + rows)
+    hosts = pa.DictionaryArray.from_arrays(pa.array((at % 10).astype(np.int32)), [f"host{n}" for n in range(10)])
+    times = pa.array(START + at // 10 * 1_000_000_000).cast(pa.timestamp("ns"))
+    return pa.table({"host": hosts, "time": times, "usage": at * 0.25})
+
+
+def durable_write(folder: Path, full: bool) -> str:
+    """One line, synced, against appending and syncing the same bytes."""
+    with Engine(data_dir=folder / "d", start=START) as engine:
+        engine.create_database("home")
+        engine.write("cpu,host=a usage=0.5 1", "home")
+        journal = engine._durable.folder.segment
+        before = journal.size
+        engine.write("cpu,host=a usage=0.5 1767225600000000000", "home")
+        record = b"x" * (journal.size - before)
+        fd = os.open(folder / "bare", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        bare, ours = [], []
+        for n in range(400):  # in turns: a shared disk has good and bad moments
+            began = time.perf_counter()
+            os.write(fd, record)
+            os.fsync(fd)
+            bare.append(time.perf_counter() - began)
+            line = f"cpu,host=a usage={n}.5 {START + n}"
+            began = time.perf_counter()
+            engine.write(line, "home")
+            ours.append(time.perf_counter() - began)
+        a, b = statistics.median(ours), statistics.median(bare)
+    return f"one-line durable write {a * 1e6:.0f} us, bare append + fsync of {len(record)} bytes {b * 1e6:.0f} us: {a / b:.2f} x (at most 1.5)"
+
+
+def opening(folder: Path, full: bool) -> str:
+    """A folder with ten million rows, in a process of its own, imports aside."""
+    with Engine(data_dir=folder / "d", start=START) as engine:
+        for first in range(0, 10_000_000, 500_000):
+            engine.load(piece(first, 500_000), "home", table="cpu", tags=["host"])
+        engine.checkpoint()
+    times = [
+        float(subprocess.run([sys.executable, "-c", OPEN, folder / "d"], capture_output=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    size = sum(p.stat().st_size for p in (folder / "d").rglob("*") if p.is_file())
+    return f"opening 10,000,000 rows ({size / 1e6:.0f} MB) {statistics.median(times):.2f} s (under 2)"
+
+
+def stream(folder: Path, full: bool) -> str:
+    """Rows streamed in hourly flushes; memory and time per flush at several sizes."""
+    total = 50_000_000 if full else 5_000_000
+    marks, flush_times, found = [total // 50, total // 5, total], [], []
+    with Engine(data_dir=folder / "d", start=START) as engine:
+        for first in range(0, total, 36_000):
+            data = piece(first, min(36_000, total - first))
+            began = time.perf_counter()
+            engine.write(data, "home", table="cpu", tags=["host"])
+            flush_times.append(time.perf_counter() - began)
+            if marks and first + 36_000 >= marks[0]:
+                found.append((marks.pop(0), statistics.median(flush_times[-25:])))
+        rows = engine.tables("home")["rows"].tolist()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    files = sum(p.is_file() for p in (folder / "d").rglob("*"))
+    per = ", ".join(f"{t * 1e3:.1f} ms at {n:,}" for n, t in found)
+    ratio = found[-1][1] / found[0][1]
+    return f"{rows[0]:,} rows streamed: {per}: {ratio:.2f} x (at most 1.3); peak memory {peak:.2f} GiB (under 1.5); {files} files"
+
+
+BENCHES = {f.__name__: f for f in (durable_write, opening, stream)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("names", nargs="*", default=list(BENCHES))
+    given = parser.parse_args()
+    for name in given.names:
+        if len(given.names) > 1:  # memory is measured in a process of its own
+            flags = ["--full"] if given.full else []
+            subprocess.run([sys.executable, __file__, *flags, name], check=True)
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            print(BENCHES[name](Path(folder), given.full), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""Data folders: what is there after opening one again, and who may open it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from pe_kit import Engine
+from pe_kit.engine import durable
+from pe_kit.errors import StorageError, UsageError
+
+START = "2026-01-01T00:00:00Z"
+COUNTER = """
+def process_writes(influxdb3_local, table_batches, args=None):
+    seen = influxdb3_local.cache.get("seen", default=0) + 1
+    influxdb3_local.cache.put("seen", seen, ttl=60)
+    influxdb3_local.write(LineBuilder("out").int64_field("seen", seen))
+"""
+
+
+def _engine(folder: Path, **options: object) -> Engine:
+    return Engine(data_dir=folder, start=START, **options)  # type: ignore[arg-type]
+
+
+def _with_plugin(folder: Path, source: str) -> Engine:
+    engine = _engine(folder)
+    engine.create_database("home")
+    engine.write_plugin("p.py", source)
+    engine.create_trigger("t", db="home", path="p.py", spec="table:cpu")
+    return engine
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_session_goes_on_where_it_was(tmp_path: Path, checkpoint: bool) -> None:
+    """Tables, cache, triggers, plugin versions, event log, clock, seed and what waits for a flush."""
+    with _engine(tmp_path, seed=7) as engine:
+        engine.create_database("home", retention_period="400d")
+        engine.write_plugin("p.py", COUNTER)
+        engine.write_plugin("p.py", COUNTER + "# second\n")
+        engine.create_trigger("t", db="home", path="p.py", spec="table:cpu", arguments={"a": "b"})
+        engine.write("cpu,host=a v=1", "home")
+        engine.advance("3s")
+        engine.write("cpu,host=a v=2", "home", no_sync=True)
+        if checkpoint:
+            engine.checkpoint()
+        before = [engine.tables("home").to_dict(), engine.now_ns, [e.kind for e in engine.history]]
+        runs, versions = engine.runs[-1].id, engine.plugins["version"].tolist()
+    with Engine(data_dir=tmp_path, seed=99) as engine:
+        assert [engine.tables("home").to_dict(), engine.now_ns] == before[:2]
+        assert [e.kind for e in engine.history] == [*before[2], "restart"]
+        assert engine.seed == 7
+        assert engine.store.pending
+        assert engine.plugins["version"].tolist() == versions
+        assert engine.triggers.loc[0, "arguments"] == {"a": "b"}
+        outcome = engine.flush()
+        assert outcome.runs[0].id == runs + 1
+        assert engine.query("SELECT v FROM cpu ORDER BY time", "home")["v"].tolist() == [1, 2]
+
+
+def test_the_past_before_a_restart_can_be_looked_at(tmp_path: Path) -> None:
+    """The event log starts with the folder; at(n) does it again in memory."""
+    with _with_plugin(tmp_path, COUNTER) as engine:
+        engine.write("cpu v=1", "home")
+        engine.checkpoint()
+        engine.write("cpu v=2", "home")
+    with _engine(tmp_path) as engine:
+        assert len(engine.at(3).tables("home")) == 0
+        assert engine.at(4).tables("home").equals(engine.tables("home"))
+        last = engine.history[-1].id
+        twin = engine.at(last).fork()
+        assert twin.tables("home").equals(engine.tables("home"))
+        twin.close()
+
+
+VALUES = """
+import numpy as np, pandas as pd, datetime, decimal
+VALUES = {
+    "tuple": (1, {2: {"x"}}), "when": datetime.datetime(2026, 1, 1), "money": decimal.Decimal("1.10"), "raw": b"\\0",
+    "frame": pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[5, 6]), "array": np.arange(6.0).reshape(2, 3),
+    "nested": {"model": [np.float32(2.5)]}, "thing": object(),
+}
+def process_writes(influxdb3_local, table_batches, args=None):
+    for key, value in VALUES.items():
+        influxdb3_local.cache.put(key, value, ttl=100 if key == "raw" else None)
+"""
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_the_plugin_cache_survives_and_says_what_of_it_will_not(tmp_path: Path, checkpoint: bool) -> None:
+    """Tagged JSON, Arrow for frames and arrays, expiry kept; what cannot be stored is named once, when it is put."""
+    with _with_plugin(tmp_path, VALUES) as engine:
+        run = engine.write("cpu v=1", "home").runs[0]
+        assert run.error is None
+        named = "the cached value 'thing' (object) cannot be stored: it is lost at a restart"
+        assert run.notes == (named,)
+        assert engine.write("cpu v=2", "home").runs[0].notes == ()
+        expires = engine.cache.set_index("key")["expires_at"]["raw"]
+        if checkpoint:
+            engine.checkpoint()
+    with _engine(tmp_path) as engine:
+        cache = engine.cache.set_index("key")
+        assert set(cache.index) == {"tuple", "when", "money", "raw", "frame", "array", "nested"}
+        assert cache["value"]["tuple"] == (1, {2: {"x"}})
+        pd.testing.assert_frame_equal(
+            cache["value"]["frame"], pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[5, 6])
+        )
+        assert np.array_equal(cache["value"]["array"], np.arange(6.0).reshape(2, 3))
+        assert type(cache["value"]["nested"]["model"][0]) is np.float32
+        assert cache["expires_at"]["raw"] == expires
+        engine.advance("101s")
+        assert "raw" not in set(engine.cache["key"])
+
+
+def test_values_changed_in_place_are_kept_too(tmp_path: Path) -> None:
+    """The cache holds references: what a plugin reads and changes is stored with the event that did it."""
+    source = """
+def process_writes(influxdb3_local, table_batches, args=None):
+    seen = influxdb3_local.cache.get("seen")
+    if seen is None:
+        influxdb3_local.cache.put("seen", [])
+    else:
+        seen.append(len(seen))
+"""
+    with _with_plugin(tmp_path, source) as engine:
+        for _ in range(4):
+            engine.write("cpu v=1", "home")
+    with _engine(tmp_path) as engine:
+        assert engine.cache["value"].tolist() == [[0, 1, 2]]
+
+
+def test_without_persist_cache_a_restart_wipes_the_plugin_cache(tmp_path: Path) -> None:
+    """As the server does today (influxdb3_py_api/src/cache.rs)."""
+    with _with_plugin(tmp_path, COUNTER) as engine:
+        engine.write("cpu v=1", "home")
+        engine.restart()
+        assert len(engine.cache) == 1
+        engine.restart(keep_cache=False)
+        assert len(engine.cache) == 0
+        engine.write("cpu v=1", "home")
+    with _engine(tmp_path, persist_cache=False) as engine:
+        assert len(engine.cache) == 0
+
+
+def test_a_second_engine_is_told_who_has_the_folder(tmp_path: Path) -> None:
+    """One engine at a time; closing lets the next one in."""
+    with _engine(tmp_path):
+        holder = json.loads((tmp_path / "lock").read_text())
+        assert holder["pid"] == os.getpid()
+        who = f"process {os.getpid()} on {socket.gethostname()} since {holder['since']} has it"
+        with pytest.raises(StorageError, match=who):
+            _engine(tmp_path)
+    _engine(tmp_path).close()
+
+
+def test_a_folder_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    """Formats are versioned."""
+    _engine(tmp_path).close()
+    (tmp_path / "format.json").write_text('{"version": 99}')
+    with pytest.raises(StorageError, match="version 99, this pe_kit reads version 1"):
+        _engine(tmp_path)
+
+
+def test_pandas_and_duckdb_read_the_tables(tmp_path: Path) -> None:
+    """After a checkpoint each row is in one Parquet file of its table, upserts applied."""
+    with _engine(tmp_path) as engine:
+        for n in range(5):
+            engine.write(f"cpu,host=h{n % 2} n={n}i {n}", "home")
+            engine.write(f"cpu,host=h0 extra={n} 0", "home")
+            engine.checkpoint()
+        expected = engine.query("SELECT * FROM cpu ORDER BY time", "home")
+    folder = tmp_path / "tables" / "home" / "cpu"
+    frame = pd.read_parquet(folder).sort_values("time", ignore_index=True)
+    assert frame["n"].tolist() == expected["n"].tolist()
+    assert frame["extra"].dropna().tolist() == [4.0]
+    count = duckdb.sql(f"SELECT count(*), sum(n) FROM '{folder}/*.parquet'").fetchall()
+    assert count == [(5, 10)]
+
+
+def test_the_number_of_files_stays_small_however_many_checkpoints_there_are(tmp_path: Path) -> None:
+    """Small pieces are merged into larger ones as they come."""
+    with _engine(tmp_path) as engine:
+        for n in range(100):
+            engine.write(f"cpu,host=a n={n}i {n}", "home")
+            engine.checkpoint()
+        assert len(list(tmp_path.glob("tables/home/cpu/*"))) <= 8
+        assert len(list(tmp_path.glob("state/*"))) == 2
+        assert len([p for p in tmp_path.rglob("*") if p.is_file()]) < 100
+        assert engine.tables("home")["rows"].tolist() == [100]
+
+
+def test_a_checkpoint_comes_by_itself_and_history_is_read_from_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal does not grow without end, nor does the memory that events take."""
+    monkeypatch.setattr(durable, "CHECKPOINT_BYTES", 20_000)
+    monkeypatch.setattr(durable, "HISTORY_BYTES", 10_000)
+    with _engine(tmp_path) as engine:
+        for n in range(200):
+            engine.write(f"cpu,host=a n={n}i {n}", "home")
+        assert len(list(tmp_path.glob("journal/*"))) > 1
+        assert [e.id for e in engine.history] == list(range(1, 201))
+        assert engine.at(150).tables("home")["rows"].tolist() == [150]
+
+
+def test_a_backtest_that_was_left_behind_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long calls are stored in parts, each a whole moment of virtual time."""
+    monkeypatch.setattr(durable, "PART_BYTES", 2_000)
+    times = pa.array(np.arange(600) * 10**9 + 1_767_225_600_000_000_000).cast(pa.timestamp("ns"))
+    data = pa.table({"time": times, "v": np.arange(600.0)})
+    engine = _engine(tmp_path)
+    engine.create_database("home")
+    seen = 0
+
+    def stop(rows: int, end: int, seconds: float) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 6:
+            raise RuntimeError("power cut")
+
+    with monkeypatch.context() as context:
+        context.setattr(engine._durable, "commit", lambda **flags: original(**flags) if flags.get("part") else None)
+        original = type(engine._durable).commit.__get__(engine._durable)
+        with pytest.raises(RuntimeError):
+            engine.backtest(data, "home", table="cpu", flush_every="1m", progress=stop)
+        engine._durable.folder.close()
+    with _engine(tmp_path) as again:
+        found = again.tables("home")["rows"].tolist()
+        assert found
+        assert 0 < found[0] < 600
+        again.backtest(data, "home", table="cpu", flush_every="1m", resume=True)
+        assert again.tables("home")["rows"].tolist() == [600]
+        assert again.damage == ()
+
+
+def test_checkpoint_of_a_session_in_memory_says_how_to_have_one(tmp_path: Path) -> None:
+    """It needs a data folder."""
+    with Engine() as engine, pytest.raises(UsageError, match="data_dir"):
+        engine.checkpoint()
