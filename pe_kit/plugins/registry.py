@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from pe_kit.clock import Clock, as_datetime
 from pe_kit.errors import NotFoundError, PluginError, near_match
 from pe_kit.plugins.metadata import docstring_metadata
+from pe_kit.plugins.repository import PREFIX
 from pe_kit.plugins.requirements import Requirement, requirements
 from pe_kit.plugins.source import PluginFolder, PluginSource
 
@@ -100,7 +101,7 @@ class Registry:
         Raises:
             PluginError: there is no such plugin.
         """
-        source = self._folder.find(filename)
+        source = self._folder.resolve(filename) if filename.startswith(PREFIX) else self._folder.find(filename)
         version = self.note(filename)
         snapshot = source.snapshot()
         return Plugin(

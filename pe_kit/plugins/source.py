@@ -1,4 +1,4 @@
-"""Where plugin code comes from: a file below the plugin folder, or a folder with ``__init__.py``.
+"""Where plugin code comes from: a file below the plugin folder, a folder with ``__init__.py``, or ``gh:`` a repository.
 
 A file is compiled once per content and executed anew for every call; a folder is imported once, like any package
 (influxdb3_py_api/src/system_py.rs). A changed file is picked up at the next call
@@ -24,6 +24,7 @@ from typing import Any, Literal, NamedTuple
 
 from pe_kit.errors import PluginError, near_match
 from pe_kit.plugins.entrypoints import ENTRY_POINTS, bound_entry_points
+from pe_kit.plugins.repository import PREFIX, Fetched, Repository
 
 __all__ = ["PluginFile", "PluginFolder", "PluginSource", "Snapshot"]
 
@@ -147,12 +148,31 @@ class PluginSource:
         return Snapshot(self.filename, text, str(self.path) if self.kind == "directory" else None, self._folder)
 
 
-class PluginFolder:
-    """The plugin folder of one engine: finds, writes and imports plugins. The folder is made when it is not there."""
+class FetchedSource(PluginSource):
+    """A file of a repository, as it was when it was fetched: never read again while its trigger runs."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: PluginFolder, filename: str, fetched: Fetched) -> None:
+        self.note = fetched.note
+        super().__init__(folder, filename, fetched.path)
+        self._snapshot = Snapshot(filename, fetched.text, None, folder)
+
+    def snapshot(self) -> Snapshot:
+        """The code as it was fetched."""
+        return self._snapshot
+
+
+class PluginFolder:
+    """The plugin folder of one engine: finds, writes and imports plugins. The folder is made when it is not there.
+
+    Attributes:
+        repository: where ``gh:`` paths lead. held: texts of ``gh:`` paths that are known already, for a rebuilt past.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], repository: str | Path | None = None) -> None:
         self.path = Path(path).absolute()
         self.path.mkdir(parents=True, exist_ok=True)
+        self.repository = Repository(repository, self.path / ".fetched")
+        self.held: dict[str, str] = {}
         self._sources: dict[str, PluginSource] = {}
         self._packages: dict[str, dict[str, ModuleType]] = {}
 
@@ -170,6 +190,9 @@ class PluginFolder:
         Raises:
             PluginError: there is none, it is a folder without ``__init__.py``, or the name leads out of the folder.
         """
+        if filename.startswith(PREFIX):
+            source = self._sources[filename] = FetchedSource(self, filename, self._fetch(filename))
+            return source
         path = self._inside(filename)
         if not path.exists():
             self._sources.pop(filename, None)
@@ -185,8 +208,20 @@ class PluginFolder:
                 f"reading plugin file: Multi-file plugin directory must contain __init__.py: {path}",
                 mend="Add an __init__.py that defines or imports the function, or name a file in the folder.",
             )
-        source = self._sources[filename] = PluginSource(self, filename, path)
-        return source
+        found = self._sources[filename] = PluginSource(self, filename, path)
+        return found
+
+    def _fetch(self, filename: str) -> Fetched:
+        if filename not in self.held:
+            return self.repository.fetch(filename.removeprefix(PREFIX))
+        path = self.path / ".fetched" / "held" / filename.removeprefix(PREFIX)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.held[filename], encoding="utf-8", newline="")
+        return Fetched(self.held[filename], path, "")
+
+    def fetched(self) -> dict[str, str]:
+        """The texts of the ``gh:`` paths in use."""
+        return {name: source.code() for name, source in self._sources.items() if name.startswith(PREFIX)}
 
     def names(self) -> list[str]:
         """The plugins in the folder: ``.py`` files and folders with ``__init__.py``, which are not looked into."""
@@ -222,6 +257,8 @@ class PluginFolder:
             PluginError: the name leads out of the folder or is that of a folder.
         """
         path = self._inside(filename)
+        if filename.startswith(PREFIX):
+            raise PluginError(f"Plugin not found: {filename}", mend="A file of a repository is changed there.")
         if path.is_dir() or filename.endswith("/"):
             raise PluginError("reading plugin file: Is a directory (os error 21)", mend="Name a file, such as `my.py`.")
         with _io_errors():
