@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,15 +66,17 @@ class Store:
     Args:
         now: the engine's time.
         max_databases, max_tables, max_columns: the server's limits.
+        lock: a reentrant lock of the owner's, held while something changes.
 
     Attributes:
         catalog: what exists.
         system_sources: name of a system table -> what makes it for a database; an engine puts its own in.
     """
 
-    def __init__(self, now: Now, max_databases: int = 5, max_tables: int = 2000, max_columns: int = 500) -> None:
+    def __init__(self, now: Now, max_databases: int = 5, max_tables: int = 2000, max_columns: int = 500,
+                 lock: AbstractContextManager[Any] | None = None) -> None:  # fmt: skip
         self._now = now
-        self._lock = threading.RLock()
+        self._lock = lock or threading.RLock()
         self.catalog = Catalog(CatalogLimits(max_databases, max_tables, max_columns))
         self._databases: dict[str, Database] = {}
         self._buffer, self._queries = WalBuffer(), QueryLog(now)
