@@ -10,9 +10,12 @@ import typer
 import pe_kit
 from pe_kit.cli.backtest import backtest
 from pe_kit.cli.demo import demo
+from pe_kit.cli.doctor import doctor
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.fixtures import fixtures
 from pe_kit.cli.lab import lab
+from pe_kit.cli.plugins import plugins
+from pe_kit.cli.serve import serve
 from pe_kit.cli.validate import validate
 from pe_kit.cli.words import influxdb3
 from pe_kit.errors import PeKitError, UsageError
@@ -38,7 +41,10 @@ app.command(
         "help_option_names": [],
     }
 )(influxdb3)  # fmt: skip
+app.command()(serve)
 app.command()(validate)
+app.command()(doctor)
+app.command()(plugins)
 
 
 def _version(wanted: bool) -> None:
