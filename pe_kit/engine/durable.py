@@ -42,6 +42,9 @@ PART_BYTES = 4 * 1024 * 1024
 HISTORY_BYTES = 64 * 1024 * 1024
 """Events that take more memory than this are read from the journal when they are asked for."""
 
+_WRITE = ("data", "db", "precision", "accept_partial", "table", "tags")
+_OWN = object()
+
 Label = tuple[str, str] | None
 """A namespace of the cache: database and trigger; None is the global one."""
 
@@ -184,7 +187,9 @@ class Durable:
         clock: Any = engine._clock
         for method, now_ns, arguments in body.get("ops", ()):
             clock.now_ns = now_ns
-            given = unpack(arguments, record.blobs, event.data.__getitem__)
+            given = unpack(arguments, record.blobs)
+            if method in ("write", "load") and "data" not in given:
+                given = {**{k: event.data[k] for k in _WRITE if k in event.data}, **given}
             getattr(engine.store, method)(**given)
         clock.now_ns = body["now"]
         runtime.calls, runtime.flush_due_ns = body["calls"], body["due"]
@@ -291,7 +296,6 @@ class Durable:
 
     def _record(self, event: Event, flags: Mapping[str, Any], whole: bool = False) -> bytes:
         runtime = self._engine._runtime
-        known = {id(v): {"$event": k} for k, v in event.data.items() if k in ("data", "lp")}
         packer = Packer()
         body: dict[str, Any] = {
             "event": [event.id, event.kind, event.time_ns, event.database, packer.pack(dict(event.data))],
@@ -302,8 +306,11 @@ class Durable:
                 body["faults"] = True
             changes, self._changes, self._pending = self._changes, [], 0
             if changes:
+                own = event.data  # what a change has from its event is not written twice
                 body["ops"] = [
-                    [method, now_ns, {k: known.get(id(v)) or packer.pack(v) for k, v in arguments.items()}]
+                    [method, now_ns, {k: packer.pack(v) for k, v in arguments.items() if own.get(k, _OWN) is not v}]
+                    if arguments.get("data", _OWN) is own.get("data")
+                    else [method, now_ns, {k: packer.pack(v) for k, v in arguments.items()}]
                     for method, now_ns, arguments in changes
                 ]
             if runtime.triggers.changes != self._trigger_changes or event.kind == "declare_duration":

@@ -22,6 +22,7 @@ from pe_kit.store import files
 
 __all__ = ["Damaged", "Record", "Segment", "Torn", "records", "written"]
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 _HEAD = re.compile(rb"([0-9a-f]{8}) ((\d{1,12}) (\d{1,12}) )(?=\{)")
 _NEXT = re.compile(rb"[0-9a-f]{8} \d{1,12} \d{1,12} \{")
 
@@ -51,7 +52,7 @@ def written(body: dict[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
     """Give a record as bytes."""
     if blobs:
         body = {**body, "blobs": [len(blob) for blob in blobs]}
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    text = _JSON.encode(body).encode("utf-8", "surrogatepass")
     rest = b"".join(blobs)
     sizes = b"%d %d " % (len(text), len(rest))
     return b"%08x " % zlib.crc32(rest, zlib.crc32(text, zlib.crc32(sizes))) + sizes + text + rest + b"\n"

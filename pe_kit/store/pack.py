@@ -6,7 +6,6 @@ Tags beyond those of :mod:`pe_kit.tagged`: ``$arrow``, ``$pandas`` (the number o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +68,8 @@ class Packer:
         return len(self.blobs) - 1
 
 
-def unpack(data: Any, blobs: list[bytes], known: Callable[[str], Any] | None = None) -> Any:
-    """Give the value that was packed; ``known`` gives what is written elsewhere, by its name."""
+def unpack(data: Any, blobs: list[bytes]) -> Any:
+    """Give the value that was packed."""
 
     def table(number: int) -> pa.Table:
         return pa.ipc.open_stream(blobs[number]).read_all()
@@ -88,10 +87,7 @@ def unpack(data: Any, blobs: list[bytes], known: Callable[[str], Any] | None = N
         return Part(None, {n: _array(c) for n, c in zip(names, columns.columns, strict=True)}, numbers)
 
     own: Tags = {"$arrow": table, "$pandas": lambda n: table(n).to_pandas(), "$numpy": numpy, "$part": part}
-    tags = {**TAGS, **own}
-    if known is not None:
-        tags["$event"] = known
-    return decode(data, tags)
+    return decode(data, {**TAGS, **own})
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:
