@@ -5,12 +5,13 @@
 #   make test    all checks and tests, as CI runs them
 #   make quick   the checks and the quick tests, under a minute
 #   make bench   the benchmarks
+#   make soak    the long tests: a crash at every operation on the disk, a hundred random kills
 #   make clean   remove what the others made
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test quick check bench browser clean
+.PHONY: help demo lab test quick check bench soak browser clean
 
 BIN := .venv/bin
 WORKERS ?= 2
@@ -66,6 +67,9 @@ test: .venv/test.stamp browser check
 
 bench: .venv/test.stamp
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+soak: .venv/test.stamp
+	@PE_KIT_SOAK=1 $(BIN)/pytest -q tests/store/test_crash.py
 
 clean:
 	@rm -rf .venv build dist reports *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
