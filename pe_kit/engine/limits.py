@@ -82,7 +82,7 @@ def as_bytes(name: str, limit: int | str | None) -> int:
     elif isinstance(limit, int) and not isinstance(limit, bool):
         size = limit
     else:
-        raise UsageError(f"Limits({name}={limit!r}) is no size", mend="Write bytes, or text such as '512MiB' or '2GiB'.")
+        raise UsageError(f"Limits({name}={limit!r}) is no size", mend="Write bytes, or text such as '512MiB'.")
     if size <= 0:
         raise UsageError(f"Limits({name}={limit!r}) is no size to run in", mend="None means no limit.")
     return size
