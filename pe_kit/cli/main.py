@@ -10,6 +10,7 @@ import typer
 import pe_kit
 from pe_kit.cli.backtest import backtest
 from pe_kit.cli.demo import demo
+from pe_kit.cli.deploy import deploy, pull
 from pe_kit.cli.doctor import doctor
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.fixtures import fixtures
@@ -44,6 +45,8 @@ app.command(
 app.command()(serve)
 app.command()(validate)
 app.command()(doctor)
+app.command()(deploy)
+app.command()(pull)
 app.command()(plugins)
 
 
