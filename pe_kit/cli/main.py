@@ -15,6 +15,7 @@ from pe_kit.cli.doctor import doctor
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.fixtures import fixtures
 from pe_kit.cli.lab import lab
+from pe_kit.cli.serve import serve
 from pe_kit.cli.plugins import plugins
 from pe_kit.cli.serve import serve
 from pe_kit.cli.validate import validate
@@ -42,6 +43,7 @@ app.command(
         "help_option_names": [],
     }
 )(influxdb3)  # fmt: skip
+app.command()(serve)
 app.command()(serve)
 app.command()(validate)
 app.command()(doctor)

@@ -1,0 +1,162 @@
+"""Query endpoints and formats: influxdb3_server/src/http.rs, influxdb3/tests/server/query.rs."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pe_kit import Engine
+from pe_kit.server.formats import encode, float_text
+
+SQL = "/api/v3/query_sql"
+
+
+@pytest.fixture
+def filled(client: httpx.Client, engine: Engine) -> httpx.Client:
+    engine.load('m,host=a f=1,i=2i,s="x,y",b=true 100\nm,host=b f=2.5 2000000000', "d", precision="ns")
+    return client
+
+
+@pytest.mark.parametrize(
+    ("form", "content_type", "body"),
+    [
+        (
+            "json",
+            "application/json",
+            '[{"b":true,"f":1.0,"host":"a","i":2,"s":"x,y","time":"1970-01-01T00:00:00.000000100"},'
+            '{"f":2.5,"host":"b","time":"1970-01-01T00:00:02"}]',
+        ),
+        (
+            "json_lines",
+            "application/jsonl",
+            '{"b":true,"f":1.0,"host":"a","i":2,"s":"x,y","time":"1970-01-01T00:00:00.000000100"}\n'
+            '{"f":2.5,"host":"b","time":"1970-01-01T00:00:02"}\n',
+        ),
+        (
+            "csv",
+            "text/csv",
+            'b,f,host,i,s,time\ntrue,1.0,a,2,"x,y",1970-01-01T00:00:00.000000100\n,2.5,b,,,1970-01-01T00:00:02\n',
+        ),
+        (
+            "pretty",
+            "text/plain; charset=utf-8",
+            "+------+-----+------+---+-----+-------------------------------+\n"
+            "| b    | f   | host | i | s   | time                          |\n"
+            "+------+-----+------+---+-----+-------------------------------+\n"
+            "| true | 1.0 | a    | 2 | x,y | 1970-01-01T00:00:00.000000100 |\n"
+            "|      | 2.5 | b    |   |     | 1970-01-01T00:00:02           |\n"
+            "+------+-----+------+---+-----+-------------------------------+",
+        ),
+    ],
+)
+def test_each_format_has_its_type_and_its_exact_body(
+    filled: httpx.Client, form: str, content_type: str, body: str
+) -> None:
+    answer = filled.get(SQL, params={"db": "d", "q": "SELECT * FROM m ORDER BY time", "format": form})
+    assert (answer.status_code, answer.headers["content-type"], answer.text) == (200, content_type, body)
+
+
+def test_parquet_comes_as_a_whole_file(filled: httpx.Client) -> None:
+    answer = filled.post(SQL, json={"db": "d", "q": "SELECT f FROM m ORDER BY f", "format": "parquet"})
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert pq.read_table(io.BytesIO(answer.content))["f"].to_pylist() == [1.0, 2.5]
+
+
+@pytest.mark.parametrize(("form", "body"), [("json", "[]"), ("jsonl", ""), ("csv", ""), ("pretty", "++\n++")])
+def test_an_empty_result_has_its_own_form(filled: httpx.Client, form: str, body: str) -> None:
+    assert filled.get(SQL, params={"db": "d", "q": "SELECT * FROM m WHERE f > 9", "format": form}).text == body
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [("text/csv", "text/csv"), ("text/plain", "text/plain; charset=utf-8"), ("*/*", "application/json")],
+)
+def test_without_a_format_the_accept_header_decides(filled: httpx.Client, accept: str, kind: str) -> None:
+    answer = filled.get(SQL, params={"db": "d", "q": "SELECT 1"}, headers={"accept": accept})
+    assert answer.headers["content-type"] == kind
+
+
+def test_an_unknown_accept_header_is_refused(filled: httpx.Client) -> None:
+    answer = filled.get(SQL, params={"db": "d", "q": "SELECT 1"}, headers={"accept": "image/png"})
+    assert (answer.status_code, answer.text) == (400, "invalid mime type (image/png)")
+
+
+def test_parameters_come_as_an_object_or_as_json_text(filled: httpx.Client) -> None:
+    query = {"db": "d", "q": "SELECT f FROM m WHERE host = $host AND f < $most"}
+    params = {"host": "a", "most": 5}
+    by_post = filled.post(SQL, json={**query, "params": params})
+    by_get = filled.get(SQL, params={**query, "params": json.dumps(params)})
+    assert by_post.text == by_get.text == '[{"f":1.0}]'
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "body"),
+    [
+        ("", 400, "missing query parameters 'db' and 'q'"),
+        ("?db=d", 400, "serde error: missing field `q`"),
+        ("?db=nope&q=SELECT%201", 404, '{"error":"query error: database not found: nope"}'),
+    ],
+)
+def test_a_query_that_cannot_be_is_refused_in_the_servers_words(
+    filled: httpx.Client, query: str, status: int, body: str
+) -> None:
+    answer = filled.get(SQL + query)
+    assert (answer.status_code, answer.text) == (status, body)
+
+
+def test_a_bad_statement_is_400_in_plain_text(filled: httpx.Client) -> None:
+    answer = filled.get(SQL, params={"db": "d", "q": "SELECT * FROM nope"})
+    assert answer.status_code == 400
+    assert answer.text == "Error during planning: table 'public.iox.nope' not found"
+
+
+def test_influxql_knows_two_statements_and_says_so(filled: httpx.Client) -> None:
+    path = "/api/v3/query_influxql"
+    assert filled.get(path, params={"q": "show databases"}).json() == [
+        {"iox::database": "_internal"},
+        {"iox::database": "d"},
+    ]
+    shown = filled.get(path, params={"db": "d", "q": "SHOW MEASUREMENTS"}).json()
+    assert shown == [{"iox::measurement": "measurements", "name": "m"}]
+    answer = filled.get(path, params={"db": "d", "q": "SELECT f FROM m"})
+    assert answer.status_code == 405
+    assert "query with SQL" in answer.text
+
+
+def test_structs_lists_and_zones_are_written(filled: httpx.Client) -> None:
+    q = (
+        "SELECT selector_first(f, time) AS s, make_array(1, NULL, 3) AS l, "
+        "arrow_cast(0, 'Timestamp(Millisecond, Some(\"+05:30\"))') AS z FROM m"
+    )
+    row = filled.get(SQL, params={"db": "d", "q": q}).text
+    assert row == (
+        '[{"s":{"value":1.0,"time":"1970-01-01T00:00:00.000000100"},"l":[1,null,3],"z":"1970-01-01T05:30:00+05:30"}]'
+    )
+
+
+def test_numbers_that_json_lacks_are_null_and_text_elsewhere() -> None:
+    table = pa.table({"x": [float("nan"), float("inf"), 1e300, None, 0.1]})
+    assert encode(table, "json") == b'[{"x":null},{"x":null},{"x":1e300},{},{"x":0.1}]'
+    assert encode(table, "csv") == b'x\nNaN\ninf\n1e300\n""\n0.1\n'
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_the_text_of_a_float_reads_back_as_the_same_number(value: float) -> None:
+    assert float(float_text(value)) == value
+    assert "+" not in float_text(value)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.text(), st.integers(-(2**63), 2**63 - 1)).filter(lambda v: v != ""), max_size=5)
+)
+def test_json_reads_back_as_the_rows_without_their_nulls(values: list[object]) -> None:
+    texts = pa.array([None if v is None else str(v) for v in values], pa.string())
+    rows = json.loads(encode(pa.table({"a": texts}), "json"))
+    assert [row.get("a") for row in rows] == texts.to_pylist()

@@ -1,0 +1,107 @@
+"""The write endpoints: influxdb3_server/src/http.rs, core/iox_http/src/write."""
+
+from __future__ import annotations
+
+import gzip
+
+import httpx
+import pytest
+
+from pe_kit import Engine
+
+V3 = "/api/v3/write_lp"
+
+
+def test_a_write_answers_204_without_a_body_and_can_be_queried(client: httpx.Client, engine: Engine) -> None:
+    answer = client.post(V3, params={"db": "d"}, content="m,host=a v=1 1700000000")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert engine.query("SELECT v FROM m", "d")["v"].tolist() == [1.0]
+
+
+def test_by_default_good_lines_are_stored_and_bad_ones_are_listed(client: httpx.Client, engine: Engine) -> None:
+    answer = client.post(V3, params={"db": "d"}, content="m v=1\nm v=\nm v=2 1")
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.text == (
+        '{"error":"partial write of line protocol occurred","data":[{"error_message":"No fields were provided",'
+        '"line_number":2,"original_line":"m v="}]}'
+    )
+    assert len(engine.query("SELECT * FROM m", "d")) == 2
+
+
+def test_without_accept_partial_one_bad_line_refuses_all(client: httpx.Client, engine: Engine) -> None:
+    answer = client.post(V3, params={"db": "d", "accept_partial": "false"}, content="m v=1\nm v=")
+    assert answer.status_code == 400
+    assert answer.json()["data"]["line_number"] == 2
+    assert not engine.store.has_database("d")
+
+
+@pytest.mark.parametrize(
+    ("query", "content", "status", "body"),
+    [
+        ("", "m v=1", 400, "missing query parameter 'db'"),
+        ("?precision=s", "m v=1", 400, "serde error: missing field `db`"),
+        ("?db=d", "# nothing\n", 400, "incoming write was empty"),
+        ("?db=d&accept_partial=yes", "m v=1", 400, "serde error: provided string was not `true` or `false`"),
+        ("?db=_d", "m v=1", 400, '{"error":"db name did not start with a number or letter"}'),
+        ("?db=d&db=e", "m v=1", 400, "serde error: duplicate field `db`"),
+    ],
+)
+def test_a_write_that_cannot_be_is_refused_in_the_servers_words(
+    client: httpx.Client, query: str, content: str, status: int, body: str
+) -> None:
+    answer = client.post(V3 + query, content=content)
+    assert (answer.status_code, answer.text) == (status, body)
+
+
+def test_a_sixth_database_is_422(client: httpx.Client) -> None:
+    for name in "abcde":
+        assert client.post(V3, params={"db": name}, content="m v=1").status_code == 204
+    answer = client.post(V3, params={"db": "f"}, content="m v=1")
+    assert answer.status_code == 422
+    assert answer.json() == {"error": "Adding a new database would exceed limit of 5 databases"}
+
+
+@pytest.mark.parametrize("precision", ["s", "second"])
+def test_v3_takes_short_and_long_names_of_precisions(client: httpx.Client, engine: Engine, precision: str) -> None:
+    client.post(V3, params={"db": "d", "precision": precision}, content="m v=1 1")
+    assert str(engine.query("SELECT time FROM m", "d")["time"][0]) == "1970-01-01 00:00:01"
+
+
+def test_gzip_bodies_are_decoded(client: httpx.Client, engine: Engine) -> None:
+    body = gzip.compress(b"m v=7i 1")
+    assert client.post(V3, params={"db": "d"}, content=body, headers={"content-encoding": "gzip"}).status_code == 204
+    assert engine.query("SELECT v FROM m", "d")["v"].tolist() == [7]
+
+
+def test_v2_writes_to_its_bucket_in_nanoseconds(client: httpx.Client, engine: Engine) -> None:
+    answer = client.post("/api/v2/write", params={"org": "o", "bucket": "d"}, content="m v=1 1")
+    assert answer.status_code == 204
+    assert engine.query("SELECT time FROM m", "d")["time"][0].value == 1
+
+
+def test_v2_refuses_with_a_code(client: httpx.Client) -> None:
+    answer = client.post("/api/v2/write", content="m v=1")
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"code": "invalid", "message": "no org/bucket destination provided"},
+    )
+
+
+@pytest.mark.parametrize(("policy", "database"), [("", "d"), ("autogen", "d"), ("Weekly", "d/weekly")])
+def test_v1_makes_a_named_retention_policy_part_of_the_database(
+    client: httpx.Client, engine: Engine, policy: str, database: str
+) -> None:
+    answer = client.post("/write", params={"db": "d", "rp": policy, "precision": "ms"}, content="m v=1 5")
+    assert answer.status_code == 204
+    assert engine.query("SELECT time FROM m", database)["time"][0].value == 5_000_000
+
+
+def test_a_write_fires_triggers_and_with_no_sync_it_waits_for_the_flush(client: httpx.Client, engine: Engine) -> None:
+    engine.create_database("d")
+    engine.write_plugin("p.py", "def process_writes(api, batches, args): api.info(str(len(batches[0]['rows'])))\n")
+    engine.create_trigger("t", db="d", path="p.py", spec="all_tables")
+    client.post(V3, params={"db": "d", "no_sync": "true"}, content="m v=1 1")
+    assert not len(engine.runs)
+    client.post(V3, params={"db": "d"}, content="m v=2 2")
+    assert [run.rows_in for run in engine.runs] == [2]
