@@ -1,0 +1,124 @@
+"""What the engine costs: from a write to the plugin's first statement, a virtual year, and each layer around a call.
+
+Run: python tests/benchmarks/bench_engine.py [DAYS]   (365 for the whole virtual year; 30 if not given)
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from pe_kit import Engine, Limits
+
+_now = time.perf_counter
+first_statement: list[float] = []
+PLUGIN = """
+import bench_engine_mark
+bench_engine_mark.mark()
+def process_writes(influxdb3_local, table_batches, args=None): pass
+def process_scheduled_call(influxdb3_local, call_time, args=None): pass
+def process_request(influxdb3_local, query_params, headers, body, args=None): return "ok"
+"""
+TRIVIAL = "def process_scheduled_call(influxdb3_local, call_time, args=None): pass\n"
+
+
+class Mark:
+    """A module that plugins import: it notes the real time of their first statement."""
+
+    @staticmethod
+    def mark() -> None:
+        first_statement.append(_now())
+
+
+def made(plugin: str, spec: str, limits: Limits | None = None) -> Engine:
+    engine = Engine(start="2026-01-01T00:00:00Z", limits=limits)
+    engine.create_database("db")
+    engine.write_plugin("p.py", plugin)
+    engine.create_trigger("t", db="db", path="p.py", spec=spec)
+    return engine
+
+
+def latency(name: str, fire: Callable[[int], object]) -> None:
+    seconds = []
+    for i in range(5000):
+        start = _now()
+        fire(i)
+        seconds.append(first_statement.pop() - start)
+    times = sorted(seconds[500:])
+    p50, p99 = times[len(times) // 2] * 1e6, times[int(len(times) * 0.99)] * 1e6
+    print(f"  {name}: p50 {p50:.0f} µs, p99 {p99:.0f} µs")
+
+
+def resident() -> float:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+def per_call(limits: Limits | None, patched: bool) -> float:
+    """Microseconds a scheduled call of a trivial plugin, the median of five runs."""
+    with made(TRIVIAL, "every:1m", limits) as engine:
+        if not patched:
+            engine._runtime.around = None
+        engine.advance("6h")
+        figures = []
+        for _ in range(5):
+            start = _now()
+            engine.advance("2d")
+            figures.append((_now() - start) / 2880 * 1e6)
+    return statistics.median(figures)
+
+
+def history() -> float:
+    """Microseconds that recording costs an event, checkpoints included."""
+    with made(TRIVIAL, "every:1d") as engine:
+        log, seconds = engine._history, 0.0
+        for i in range(3000):
+            start = _now()
+            log.record("flush", i, None, {})
+            log.after_event()
+            seconds += _now() - start
+    return seconds / 3000 * 1e6
+
+
+def started(code: str) -> float:
+    def once() -> float:
+        start = _now()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        return _now() - start
+
+    return min(once() for _ in range(5))
+
+
+def main() -> None:
+    sys.modules["bench_engine_mark"] = Mark  # type: ignore[assignment]
+    days = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    print("from the call to the plugin's first statement:")
+    with made(PLUGIN, "all_tables") as engine:
+        latency("engine.write of one line", lambda i: engine.write(f"m,host=a f={i} {i}", "db", precision="ns"))
+    with made(PLUGIN, "request:ask") as engine:
+        latency("engine.request", lambda _: engine.request("ask"))
+    bare, clock = per_call(None, False), per_call(None, True)
+    limited = per_call(Limits(run_time=30, cpu_time=30, memory="2GiB"), True)
+    print(f"a call of a trivial plugin: bare {bare:.1f} µs, with its own clock {clock:.1f} µs (+{clock - bare:.1f})")
+    print(f"  with time, CPU and memory limits {limited:.1f} µs (+{limited - clock:.1f}, {limited / clock - 1:.1%})")
+    print(f"history: {history():.1f} µs an event")
+    with made(TRIVIAL, "every:1m") as engine:
+        marks, start = [], _now()
+        for _ in range(4):
+            engine.advance(days * 86_400 / 4)
+            marks.append(round(resident()))
+        seconds = _now() - start
+    print(f"{days} days of every:1m, {days * 1440:,} calls: {seconds:.1f} s, a year {seconds / days * 365:.0f} s; "
+          f"resident MiB by quarter {marks}")  # fmt: skip
+    print(f"import pe_kit: {started('import pe_kit') - started('pass'):.2f} s")
+    load = "from IPython.testing.globalipapp import start_ipython as s; i = s(); i.run_line_magic('load_ext', 'pe_kit')"
+    without = "from IPython.testing.globalipapp import start_ipython as s; s()"
+    print(f"%load_ext pe_kit: {started(load) - started(without):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
