@@ -159,7 +159,7 @@ class Durable:
                     f"{self.folder.path / 'journal'}: event {event.id} ({event.kind}) cannot be done again: {error}"
                 )
             faults = bool(record.body.get("faults"))
-            events[event.id] = event
+            events[event.id] = self._as_it_ended(event, record)
         engine.store.catalog.limits = limits
         self._committed = max(self._committed, *events) if events else self._committed
         engine._history._events = list(events.values())
@@ -173,14 +173,17 @@ class Durable:
 
     def _event(self, record: Record) -> Event:
         number, kind, time_ns, database, data = record.body["event"]
-        data = unpack(data, record.blobs)
-        if record.body.get("part"):  # the newest record of an event that was never ended
-            reached = record.body["now"]
-            if kind == "backtest":
-                data = {**data, "until": reached}
-            else:
-                kind, data = "advance_to", {"t": reached}
-        return Event(number, kind, time_ns, database, data)
+        return Event(number, kind, time_ns, database, unpack(data, record.blobs))
+
+    @staticmethod
+    def _as_it_ended(event: Event, record: Record) -> Event:
+        """Give what an event has come to that was never ended: time until the last part that was written."""
+        reached = record.body["now"]
+        if not record.body.get("part"):
+            return event
+        if event.kind == "backtest":
+            return replace(event, data={**event.data, "until": reached})
+        return replace(event, data={"t": reached}) if event.kind == "advance_to" else event
 
     def _redo(self, record: Record, event: Event) -> None:
         engine, runtime, body = self._engine, self._engine._runtime, record.body
@@ -253,13 +256,13 @@ class Durable:
             if "event" in record.body and record.body["event"][0] < before:
                 event = self._event(record)
                 found.pop(event.id, None)
-                found[event.id] = event
+                found[event.id] = self._as_it_ended(event, record)
         return sorted(found.values(), key=lambda event: event.id)
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def _note(self, method: str, arguments: dict[str, Any]) -> None:
-        self._changes.append((method, self._engine.now_ns, arguments))
+    def _note(self, method: str, now_ns: int, arguments: dict[str, Any]) -> None:
+        self._changes.append((method, now_ns, arguments))
         data = arguments.get("data", "")
         part = arguments.get("part")
         self._pending += 200 + (len(data) if isinstance(data, str) else 0) + (0 if part is None else 40 * len(part))

@@ -80,8 +80,8 @@ class Store:
         self.catalog = Catalog(CatalogLimits(max_databases, max_tables, max_columns))
         self._databases: dict[str, Database] = {}
         self._buffer, self._queries = WalBuffer(), QueryLog(now)
-        self.on_change: Callable[[str, dict[str, Any]], None] | None = None
-        """Called after each change with the name of the method and the arguments that do it again; a journal."""
+        self.on_change: Callable[[str, int, dict[str, Any]], None] | None = None
+        """Called after each change with the method, the time and the arguments that do it again; a journal."""
         self.system_sources = own_sources(self.catalog, self._database, self._queries, now())
 
     # -- what exists ------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ class Store:
         check_http_database_name(name)
         with self._lock:
             self.catalog.create_database(name, retention_ns)
-            self._changed("create_database", name=name, retention_ns=retention_ns)
+            self._changed("create_database", self._now(), name=name, retention_ns=retention_ns)
 
     def delete_database(self, name: str) -> None:
         """Delete a database, its tables and caches; its name can be used again.
@@ -104,10 +104,11 @@ class Store:
             DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
         """
         with self._lock:
-            self.catalog.delete_database(name, self._now())
+            now = self._now()
+            self.catalog.delete_database(name, now)
             self._databases.pop(name, None)
             self._buffer.drop(name)
-            self._changed("delete_database", name=name)
+            self._changed("delete_database", now, name=name)
 
     def set_retention(self, name: str, retention_ns: int | None) -> None:
         """Change how long rows of a database are visible; None: for ever.
@@ -117,7 +118,7 @@ class Store:
         """
         with self._lock:
             self.catalog.set_retention(name, retention_ns)
-            self._changed("set_retention", name=name, retention_ns=retention_ns)
+            self._changed("set_retention", self._now(), name=name, retention_ns=retention_ns)
 
     def create_table(
         self, db: str, table: str, tags: Sequence[str], fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()
@@ -140,7 +141,7 @@ class Store:
         check_http_database_name(db)
         with self._lock:
             self.catalog.create_table(db, table, tags, kinds)
-            self._changed("create_table", db=db, table=table, tags=list(tags), fields=dict(fields))
+            self._changed("create_table", self._now(), db=db, table=table, tags=list(tags), fields=dict(fields))
 
     def delete_table(self, db: str, table: str) -> None:
         """Delete a table, its rows and caches; its name can be used again.
@@ -149,10 +150,11 @@ class Store:
             DatabaseNotFoundError, NotFoundError: no such thing. ConflictError: deleted. ServerError: of ``_internal``.
         """
         with self._lock:
-            self.catalog.delete_table(db, table, self._now())
+            now = self._now()
+            self.catalog.delete_table(db, table, now)
             self._buffer.drop(db, table)
             self._database(db).drop_table(table)
-            self._changed("delete_table", db=db, table=table)
+            self._changed("delete_table", now, db=db, table=table)
 
     def database_names(self) -> list[str]:
         """The databases, ``_internal`` first."""
@@ -249,9 +251,10 @@ class Store:
             UsageError: data that cannot be written.
         """
         with self._lock:
-            written = self._take(self._buffer, data, db, precision, accept_partial, table, tags, http_name)
-            self._changed("write", data=data, db=db, precision=precision, accept_partial=accept_partial, table=table,
-                          tags=tags, http_name=http_name)  # fmt: skip
+            now = self._now()
+            written = self._take(self._buffer, data, db, precision, accept_partial, table, tags, http_name, now)
+            self._changed("write", now, data=data, db=db, precision=precision, accept_partial=accept_partial,
+                          table=table, tags=tags, http_name=http_name)  # fmt: skip
         return written
 
     def stage(
@@ -266,10 +269,12 @@ class Store:
         buffer = WalBuffer()
         with self._lock:
             before = self.catalog.state
-            written = self._take(buffer, data, db, precision, True, table, tags, True)
+            written = self._take(buffer, data, db, precision, True, table, tags, True, self._now())
             staged = Staged([rows for batch in buffer.take(GEN1_NS) for rows in batch.tables], written.errors)
             for rows in staged.tables if before is not self.catalog.state else ():
-                self._changed("declare", db=db, table=rows.name, columns=self.catalog.table(db, rows.name).columns)
+                self._changed(
+                    "declare", self._now(), db=db, table=rows.name, columns=self.catalog.table(db, rows.name).columns
+                )
         return staged
 
     def declare(self, db: str, table: str, columns: Mapping[str, str]) -> None:
@@ -285,7 +290,7 @@ class Store:
     def put(self, db: str, table: str, part: Part) -> None:
         """Put admitted rows into the WAL buffer."""
         with self._lock:
-            self._changed("put", db=db, table=table, part=Part(part.rows, part.columns, part.numbers))
+            self._changed("put", self._now(), db=db, table=table, part=Part(part.rows, part.columns, part.numbers))
             self._buffer.add(db, table, [part])
 
     def load(
@@ -301,10 +306,11 @@ class Store:
         """Put data straight into tables and caches, past the WAL. Arguments, result and errors as :meth:`write`."""
         buffer = WalBuffer()
         with self._lock:
-            written = self._take(buffer, data, db, precision, accept_partial, table, tags, http_name)
+            now = self._now()
+            written = self._take(buffer, data, db, precision, accept_partial, table, tags, http_name, now)
             self._apply(buffer.take(GEN1_NS))
-            self._changed("load", data=data, db=db, precision=precision, accept_partial=accept_partial, table=table,
-                          tags=tags, http_name=http_name)  # fmt: skip
+            self._changed("load", now, data=data, db=db, precision=precision, accept_partial=accept_partial,
+                          table=table, tags=tags, http_name=http_name)  # fmt: skip
         return written
 
     def _take(
@@ -317,6 +323,7 @@ class Store:
         table: str | None,
         tags: Sequence[str],
         http_name: bool,
+        now_ns: int,
     ) -> Written:
         (check_http_database_name if http_name else check_database_name)(db)
         try:
@@ -326,9 +333,9 @@ class Store:
         payload = as_payload(data, table)
         begin = partial(self.catalog.begin, db)
         if isinstance(payload, str):
-            admitted = admit_text(payload, begin, unit, self._now(), accept_partial)
+            admitted = admit_text(payload, begin, unit, now_ns, accept_partial)
         else:
-            admitted = admit_frame(Frame(payload, table or "", tags, unit), begin, self._now(), accept_partial)
+            admitted = admit_frame(Frame(payload, table or "", tags, unit), begin, now_ns, accept_partial)
         admitted.put(buffer, db)
         written = Written(admitted.count, tuple(admitted.errors))
         if not written.rows and not written.errors:
@@ -353,7 +360,7 @@ class Store:
             batches = self._buffer.take(chunk_ns)
             self._apply(batches)
             if batches:
-                self._changed("flush")
+                self._changed("flush", self._now())
         return batches
 
     def _apply(self, batches: list[FlushedBatch]) -> None:
@@ -387,7 +394,7 @@ class Store:
         """Create a last-value cache and give its name; options and errors: :meth:`LastCaches.create`."""
         with self._lock:
             name = self._database(db).last.create(self.catalog.table(db, table), **options).name
-            self._changed("create_last_cache", db=db, table=table, **options)
+            self._changed("create_last_cache", self._now(), db=db, table=table, **options)
         return name
 
     def delete_last_cache(self, db: str, table: str, name: str) -> None:
@@ -399,13 +406,13 @@ class Store:
         with self._lock:
             self.catalog.table(db, table)
             self._database(db).last.delete(table, name)
-            self._changed("delete_last_cache", db=db, table=table, name=name)
+            self._changed("delete_last_cache", self._now(), db=db, table=table, name=name)
 
     def create_distinct_cache(self, db: str, table: str, columns: Sequence[str], **options: Any) -> str:
         """Create a distinct-value cache and give its name; options and errors: :meth:`DistinctCaches.create`."""
         with self._lock:
             name = self._database(db).distinct.create(self.catalog.table(db, table), columns, **options).name
-            self._changed("create_distinct_cache", db=db, table=table, columns=list(columns), **options)
+            self._changed("create_distinct_cache", self._now(), db=db, table=table, columns=list(columns), **options)
         return name
 
     def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
@@ -417,7 +424,7 @@ class Store:
         with self._lock:
             self.catalog.table(db, table)
             self._database(db).distinct.delete(table, name)
-            self._changed("delete_distinct_cache", db=db, table=table, name=name)
+            self._changed("delete_distinct_cache", self._now(), db=db, table=table, name=name)
 
     def clear_caches(self) -> None:
         """Forget what a restart forgets: cached rows and the log of queries; the caches' definitions stay."""
@@ -427,9 +434,9 @@ class Store:
                 database.distinct.clear()
             self._queries.clear()
 
-    def _changed(self, method: str, **arguments: Any) -> None:
+    def _changed(self, method: str, now_ns: int, **arguments: Any) -> None:
         if self.on_change is not None:
-            self.on_change(method, arguments)
+            self.on_change(method, now_ns, arguments)
 
     # -- what a data folder keeps ---------------------------------------------------------------------------------
 

@@ -240,6 +240,20 @@ def test_a_backtest_that_was_left_behind_goes_on(tmp_path: Path, monkeypatch: py
         assert again.damage == ()
 
 
+def test_a_session_under_the_wall_clock_is_durable_too(tmp_path: Path) -> None:
+    """What happens by itself between two calls is in the journal with the times that it had."""
+    with Engine(data_dir=tmp_path, clock="wall", wal_flush_interval="10ms") as engine:
+        engine.create_database("home")
+        engine.write_plugin("p.py", COUNTER)
+        engine.create_trigger("t", db="home", path="p.py", spec="table:cpu", run_async=False)
+        engine.write("cpu v=1", "home")
+        engine.write("cpu v=2", "home", no_sync=True)
+    with Engine(data_dir=tmp_path, clock="wall") as again:
+        assert again.damage == ()
+        assert again.query("SELECT v FROM cpu ORDER BY time", "home")["v"].tolist() == [1, 2]
+        assert engine.tables("home").equals(again.tables("home"))
+
+
 def test_checkpoint_of_a_session_in_memory_says_how_to_have_one(tmp_path: Path) -> None:
     """It needs a data folder."""
     with Engine() as engine, pytest.raises(UsageError, match="data_dir"):
