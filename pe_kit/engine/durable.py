@@ -29,6 +29,7 @@ from pe_kit.store.disk import DataFolder
 from pe_kit.store.image import pieces_of, restore_image, store_image, store_tables
 from pe_kit.store.journal import Record, written
 from pe_kit.store.pack import Packer, unpack, unwritable
+from pe_kit.tagged import Unwritable
 
 if TYPE_CHECKING:
     from pe_kit.engine.collect import Collector
@@ -299,9 +300,11 @@ class Durable:
 
     def _record(self, event: Event, flags: Mapping[str, Any], whole: bool = False) -> bytes:
         runtime = self._engine._runtime
-        packer = Packer()
+        packer, asked = Packer(), dict(event.data)
+        if event.kind == "backtest" and not isinstance(asked["data"], str | Path):
+            asked["data"] = Unwritable(type(asked["data"]).__name__)  # its rows are among the changes
         body: dict[str, Any] = {
-            "event": [event.id, event.kind, event.time_ns, event.database, packer.pack(dict(event.data))],
+            "event": [event.id, event.kind, event.time_ns, event.database, packer.pack(asked)],
             "now": self._engine.now_ns, "calls": runtime.calls, "due": runtime.flush_due_ns, **flags,
         }  # fmt: skip
         if whole:
