@@ -15,7 +15,6 @@ from pe_kit.cli.doctor import doctor
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.fixtures import fixtures
 from pe_kit.cli.lab import lab
-from pe_kit.cli.serve import serve
 from pe_kit.cli.plugins import plugins
 from pe_kit.cli.serve import serve
 from pe_kit.cli.validate import validate
