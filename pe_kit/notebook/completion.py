@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.errors import PeKitError
-from pe_kit.notebook.options import Options
 from pe_kit.notebook.words import SUBCOMMANDS, WORDS
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Completion:
         if match is None:
             return "", []
         name, rest = match.groups()
-        options = WORDS.get(name)
+        options: argparse.ArgumentParser | None = WORDS.get(name)
         if name == "pe":
             sub, space, rest = rest.partition(" ")
             if not space:
@@ -58,12 +57,14 @@ class Completion:
         if options is None:
             return "", []
         *before, word = re.split(r"\s+", rest)
+        if name == "influxdb3":
+            options, before = _deepest(before)
         try:
             return word, self._at(options, before, word)
         except PeKitError:  # the variable holds no Engine, or a closed one
             return word, []
 
-    def _at(self, options: Options, before: list[str], word: str) -> list[str]:
+    def _at(self, options: argparse.ArgumentParser, before: list[str], word: str) -> list[str]:
         by_name = {option: action for action in options._actions for option in action.option_strings}
         if before and before[-1] in by_name and by_name[before[-1]].nargs != 0:
             return self._values(by_name[before[-1]])
@@ -105,3 +106,16 @@ class Completion:
             case "M":
                 found = ("GET", "POST")
         return sorted({str(name) for name in found})
+
+
+def _deepest(words: list[str]) -> tuple[argparse.ArgumentParser, list[str]]:
+    """The parser of the server's own words that takes what comes next, and the words that are left for it."""
+    from pe_kit.cli.influxdb3.words import parser
+
+    found = parser()
+    while words:
+        group = next((a for a in found._actions if isinstance(a, argparse._SubParsersAction)), None)
+        if group is None or words[0] not in group.choices:
+            break
+        found, words = group.choices[words[0]], words[1:]
+    return found, words

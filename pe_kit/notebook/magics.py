@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
@@ -105,7 +106,7 @@ class Magics:
             parse_spec(got.trigger_spec)
         engine.write_plugin(got.file, cell)
         if trigger is None:
-            return plugin_card(got.file, cell)
+            return self._with_missing(plugin_card(got.file, cell), got.file)
         path = got.file.removesuffix("/__init__.py")
         definition = {
             "path": path,
@@ -114,7 +115,17 @@ class Magics:
             "run_async": got.run_asynchronous,
             "error_behavior": got.error_behavior,
         }
-        return plugin_card(got.file, cell, got.trigger_spec, self._put_trigger(trigger, got.database, definition))
+        done = self._put_trigger(trigger, got.database, definition)
+        return self._with_missing(plugin_card(got.file, cell, got.trigger_spec, done), path)
+
+    def _with_missing(self, card: Card, path: str) -> Card:
+        """Say before a plugin runs what it needs that is not installed."""
+        registry = self.engine._registry
+        needs = [need.text for need in registry.missing(path)] if registry is not None else []
+        if not needs:
+            return card
+        row = ("not installed", f"{', '.join(needs)}: %influxdb3 install package {shlex.join(needs)}")
+        return card._replace(tone="warn", rows=[*card.rows, row])
 
     def _put_trigger(self, name: str, db: str, definition: dict[str, Any]) -> str:
         """Create a trigger, or replace the one that is there; one that runs with the same definition is left alone."""

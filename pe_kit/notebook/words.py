@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pe_kit.notebook import fixtures
+from pe_kit.notebook import fixtures, servers
 from pe_kit.notebook.card import Card
 from pe_kit.notebook.options import Options
 
@@ -184,6 +184,8 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "accept": Subcommand(fixtures.accept_words(), fixtures.run_accept),
     "reject": Subcommand(fixtures.reject_words(), fixtures.run_reject),
     "review": Subcommand(fixtures.review_words(), fixtures.run_review),
+    "deploy": Subcommand(servers.deploy_words(), servers.run_deploy),
+    "pull": Subcommand(servers.pull_words(), servers.run_pull),
     "use": Subcommand(_use(), _run_use),
     "help": Subcommand(Options("%pe help", "This table."), _run_help),
 }

@@ -44,6 +44,10 @@ def offered(shell: Any, text: str) -> list[str]:
         ("%pe trig", "%pe triggers"),
         ("%pe use eng", "%pe use engine"),
         ("%pe logs --level W", "%pe logs --level WARN"),
+        ("%influxdb3 que", "%influxdb3 query"),
+        ("%influxdb3 create tri", "%influxdb3 create trigger"),
+        ("%influxdb3 create trigger --trigger-ar", "%influxdb3 create trigger --trigger-arguments"),
+        ("%influxdb3 query --database we", "%influxdb3 query --database weather"),
         ("frame = 1\n%query we", "frame = 1\n%query weather"),
     ],
 )

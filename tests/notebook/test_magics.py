@@ -380,3 +380,20 @@ def test_the_servers_own_words_speak_to_the_notebooks_engine(shell: Any, capsys:
     assert "409 Conflict" in mistake(shell, "%influxdb3 create database weather", ServerError)
     line(shell, "influxdb3", "--help")
     assert "create" in capsys.readouterr().out
+
+
+def test_triggers_go_to_a_server_and_come_back(shell: Any, tmp_path: Any) -> None:
+    cell(shell, "plugin", "alerts.py --trigger alerts --trigger-spec all_tables --database weather", ALERTS)
+    with Engine(start="2026-01-01", plugin_dir=tmp_path) as server:
+        words = f"--host {server.serve(port=0).url} --database weather alerts"
+        assert "create trigger alerts" in repr(line(shell, "pe", f"deploy {words}"))
+        assert len(server.triggers) == 0
+        assert "create trigger alerts (all_tables, alerts.py, enabled): done" in repr(line(shell, "pe", f"deploy {words} --yes"))
+        assert list(server.triggers["trigger_name"]) == ["alerts"]
+        assert "has it all" in repr(line(shell, "pe", f"deploy {words}"))
+        assert "alerts: unchanged" in repr(line(shell, "pe", f"pull {words}"))
+
+
+def test_a_plugin_says_what_it_needs_when_it_is_saved(shell: Any) -> None:
+    card = cell(shell, "plugin", "needy.py", "import no_such_module\n" + ALERTS)
+    assert "no_such_module: %influxdb3 install package no_such_module" in repr(card)
