@@ -43,7 +43,6 @@ app.command(
     }
 )(influxdb3)  # fmt: skip
 app.command()(serve)
-app.command()(serve)
 app.command()(validate)
 app.command()(doctor)
 app.command()(deploy)
