@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pe_kit import Engine
-from pe_kit.errors import PluginError, UsageError
+from pe_kit.errors import FixtureError, PluginError, UsageError
 from pe_kit.plugins.repository import Repository
 
 PLUGIN = """\
@@ -139,3 +139,10 @@ def test_names_that_lead_out_and_other_urls_are_refused(folder: Path) -> None:
         _engine(folder / "team", "gh:../team/hello.py")
     with pytest.raises(UsageError, match="git\\+file"):
         Engine(plugin_repo="ftp://example.org/x")
+
+
+def test_a_session_with_a_plugin_of_a_repository_says_why_it_cannot_be_frozen(folder: Path, tmp_path: Path) -> None:
+    with _engine(folder) as engine:
+        _answer(engine)
+        with pytest.raises(FixtureError, match="is a plugin of a repository, so it cannot be frozen"):
+            engine.freeze("one", to=tmp_path)
