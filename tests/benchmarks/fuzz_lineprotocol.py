@@ -150,10 +150,10 @@ def main() -> None:
         done += count
         assert "\n".join(split_lines(text)) == text
         precision: Precision = random.choice(("auto", "nanosecond", "millisecond", "second"))
-        started = time.perf_counter()
+        started = time.process_time()
         expected = exact(text, precision)
         found = columnar(text, precision)
-        slowest = max(slowest, time.perf_counter() - started)
+        slowest = max(slowest, time.process_time() - started)
         if found != expected:
             at = next(i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b)
             sys.exit(f"differs at item {at + 1}: {found[at]!r} != {expected[at]!r}\n{text!r}")
@@ -162,7 +162,7 @@ def main() -> None:
     took = time.perf_counter() - began
     print(
         f"{done:,} broken inputs among {lines:,} lines in {took:.0f} s: no crash, no difference; "
-        f"{errors:,} lines refused, slowest text {slowest * 1e3:.0f} ms"
+        f"{errors:,} lines refused, slowest text {slowest * 1e3:.0f} ms of processor time"
     )
 
 

@@ -150,7 +150,7 @@ def test_times_are_scaled_or_left_to_the_exact_rules(precision: str) -> None:
      "18446744073709551616u", "9" * 19 + "i", "0" * 30 + "1i", "t", "T", "true", "TRUE", "tRUE", "tr", "fAlse", "yes", "e",
      '""', '"a', 'a"', '"a"b"c"', '"a\\"b"', '"a\nb"', '"', '"a""b"', "1\r", "1\t", "1\0", "١", "1i2", "2.5i", "1,", "1 ,"],
 )  # fmt: skip
-@pytest.mark.parametrize("usual", ["1.5", "3i", '"s"', "true"])
+@pytest.mark.parametrize("usual", ["1.5", "3i"])
 def test_a_form_that_arrow_might_read_is_read_as_the_grammar_reads_it(value: str, usual: str) -> None:
     lines = [f"m,t=a f={usual},g=1 {i}" for i in range(600)]
     lines[150] = f"m,t=a f={value},g=1 5"
