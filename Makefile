@@ -5,13 +5,14 @@
 #   make test    all checks and tests, as CI runs them
 #   make quick   the checks and the quick tests, under a minute
 #   make bench   the benchmarks
-#   make soak    the long tests: a crash at every operation on the disk, a hundred random kills
+#   make soak    the long tests: a crash at every operation on the disk, a hundred random kills, a minute of load on the server
+#   make clients the official JavaScript client against the server (needs Node and npm)
 #   make clean   remove what the others made
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test quick check bench soak browser clean
+.PHONY: help demo lab test quick check bench soak clients browser clean
 
 BIN := .venv/bin
 WORKERS ?= 2
@@ -70,6 +71,10 @@ bench: .venv/test.stamp
 
 soak: .venv/test.stamp
 	@PE_KIT_SOAK=1 $(BIN)/pytest -q tests/store/test_crash.py
+	@$(BIN)/python tests/benchmarks/soak_server.py 60
+
+clients: .venv/test.stamp
+	@$(BIN)/python tests/clients/run.py
 
 clean:
 	@rm -rf .venv build dist reports *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

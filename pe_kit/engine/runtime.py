@@ -376,7 +376,7 @@ class Runtime:
 
     def keep_batch(self, source: BatchSource) -> None:
         """Keep a run's batch while it is among the newest."""
-        if len(self._batches) == KEPT_BATCHES:
+        if len(self._batches) == self._batches.maxlen:
             self._batches[0].give = None
         self._batches.append(source)
 

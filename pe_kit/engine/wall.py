@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.collect import Collector
-from pe_kit.engine.outcome import Event, Response, Run
+from pe_kit.engine.outcome import BatchSource, Event, Response, Run
 from pe_kit.engine.runtime import Runtime
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.engine.work import Work
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WallRuntime"]
 
-KEPT_RUNS = 10_000  # it may run for weeks
+KEPT_RUNS = 2_000  # it may run for weeks
+KEPT_BATCHES = 20
 LAST_CALLS = 5.0  # real seconds that close() waits for calls under way
 GLANCE = 0.1  # real seconds between two looks for Ctrl-C
 
@@ -40,6 +41,7 @@ class WallRuntime(Runtime):
         self._open: dict[int, Collector] = {}
         super().__init__(*args)
         self.runs: deque[Run] = deque(maxlen=KEPT_RUNS)
+        self._batches: deque[BatchSource] = deque(maxlen=KEPT_BATCHES)
         self._changed, self._flushed, self._ended = (threading.Condition(lock) for _ in range(3))
         self._flushes = 0
         self._last_event = 0
