@@ -388,7 +388,9 @@ def test_triggers_go_to_a_server_and_come_back(shell: Any, tmp_path: Any) -> Non
         words = f"--host {server.serve(port=0).url} --database weather alerts"
         assert "create trigger alerts" in repr(line(shell, "pe", f"deploy {words}"))
         assert len(server.triggers) == 0
-        assert "create trigger alerts (all_tables, alerts.py, enabled): done" in repr(line(shell, "pe", f"deploy {words} --yes"))
+        assert "create trigger alerts (all_tables, alerts.py, enabled): done" in repr(
+            line(shell, "pe", f"deploy {words} --yes")
+        )
         assert list(server.triggers["trigger_name"]) == ["alerts"]
         assert "has it all" in repr(line(shell, "pe", f"deploy {words}"))
         assert "alerts: unchanged" in repr(line(shell, "pe", f"pull {words}"))
