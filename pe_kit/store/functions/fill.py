@@ -195,7 +195,8 @@ def _repeated(heads: pa.Array, kind: pa.DataType, layout: _Layout) -> pa.Array:
     if heads.type == kind:
         return heads.take(pa.array(layout.which))
     missing = heads.is_null().to_numpy(zero_copy_only=False)[layout.which] if heads.null_count else None
-    return pa.DictionaryArray.from_arrays(pa.array(layout.which, kind.index_type, mask=missing), heads.fill_null(""))
+    which = pa.array(layout.which, kind.index_type, mask=missing)
+    return pa.DictionaryArray.from_arrays(which, heads.fill_null(""), safe=False)
 
 
 class _Column:
