@@ -1,8 +1,8 @@
 """Ends a plugin from outside, at a limit or at Ctrl-C, and never cuts the engine's own work in two.
 
 In the main thread a signal raises :class:`Stopped` in the plugin, which ends blocking calls too; in other threads the
-interpreter raises it between two instructions. It comes back for as long as the plugin catches it. One thread looks at
-the runs under way, and sleeps while there are none.
+interpreter raises it between two instructions. The first few leave a plugin time to clean up; from then on each brings
+the next, so that no handler holds it up. One thread looks at the runs under way, and sleeps while there are none.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from time import monotonic, sleep, thread_time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -32,13 +33,17 @@ __all__ = ["Guard", "ShieldedLock", "Stopped", "interrupt_plugin", "shielded"]
 TICK = 0.02  # real seconds between two looks at a run that is under way
 IDLE = 1.0  # real seconds without a run after which nobody looks any more
 LATE = 1.0  # real seconds after which a stop counts as late
-INSIST = 3  # from this blow on each is a double one: the second meets the handler that caught the first
+INSIST = 3  # from this blow on each brings the next
 _MAIN = threading.main_thread().ident
 _SIGNAL = getattr(signal, "SIGURG", None)  # ignored by default, and used by nearly nobody
 _get_ident = threading.get_ident
 _watches: dict[int, _Watch] = {}  # thread -> the plugin run in it
 _signals: list[int] = []  # the one that is taken, if any
+_ALARM = getattr(signal, "SIGALRM", None)
+_alarms: list[int] = []
 _striking = threading.Lock()
+_raise_in = ctypes.pythonapi["PyThreadState_SetAsyncExc"]  # at the thread's next jump back or call
+_raise_in.restype = None
 
 _DID = {"run_time": "ran longer than", "cpu_time": "used more CPU time than", "memory": "took more memory than"}
 _MENDS = {
@@ -53,17 +58,36 @@ _MENDS = {
 class Stopped(BaseException):
     """Raised inside a plugin that has to end; outside it becomes :class:`RunLimitError` or KeyboardInterrupt."""
 
-    def __del__(self) -> None:
-        watch = _watches.get(_get_ident())
-        if watch is not None and watch.hit and not watch.shields:
-            _throw(watch.ident, Stopped)  # the plugin has caught it
+
+def _insistent(ident: int) -> type[Stopped]:
+    """A kind of Stopped of which, when one is made, the next is on its way: it meets the handler of the first.
+
+    One is made when a handler takes it. The partial makes the next without a Python call, in which it would strike.
+    """
+    kind = type("Stopped", (Stopped,), {})
+    kind.__init__ = partial(_raise_in, ctypes.c_ulong(ident), ctypes.py_object(kind))  # type: ignore[misc]
+    return kind
 
 
 class _Watch:
     """One run under way; ``hit`` is the limit that it went over, or ``interrupt``."""
 
     __slots__ = (
-        *("blows", "closed", "cpu", "cpu_clock", "deadline", "hit", "ident", "memory", "outer", "shields", "since"),
+        *(
+            "blows",
+            "closed",
+            "cpu",
+            "cpu_clock",
+            "deadline",
+            "hit",
+            "ident",
+            "kind",
+            "memory",
+            "outer",
+            "shields",
+            "since",
+        ),
+        "timed",
     )
 
     def __init__(self, ident: int) -> None:
@@ -72,7 +96,8 @@ class _Watch:
         self.deadline = self.cpu = self.since = 0.0
         self.memory = self.cpu_clock = self.blows = self.shields = 0
         self.hit = ""
-        self.closed = False
+        self.kind = Stopped
+        self.closed = self.timed = False
 
     def strike(self, limit: str) -> None:
         """End the run: now, or when the engine's own work in it is done."""
@@ -81,10 +106,13 @@ class _Watch:
             self.since = self.since or monotonic()
             if self.shields:
                 return
+            self.blows += 1
+            if self.blows == INSIST:
+                self.kind = _insistent(self.ident)
             if self.ident == _MAIN and _signals:
                 signal.pthread_kill(self.ident, _signals[0])
             else:
-                _throw(self.ident, Stopped)
+                _throw(self.ident, self.kind)
 
     def look(self, now: float) -> float:
         """Strike when a limit is passed; gives the real seconds until the next look."""
@@ -108,6 +136,9 @@ class _Watch:
             _watches[self.ident] = self.outer
         else:
             _watches.pop(self.ident, None)
+        if self.timed:
+            self.timed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
         if self.memory:
             self.memory = 0
             CEILING.lift()
@@ -116,23 +147,30 @@ class _Watch:
 
 def _throw(ident: int, error: type[BaseException] | None) -> None:
     """Let the interpreter raise in a thread, or take that back."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(error) if error else None)
+    _raise_in(ctypes.c_ulong(ident), ctypes.py_object(error) if error else None)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
     watch = _watches.get(_get_ident())
     if watch is not None and watch.hit and not watch.shields:
-        watch.blows += 1
-        if watch.blows >= INSIST:
-            _throw(watch.ident, Stopped)
-        raise Stopped
+        raise watch.kind
 
 
-def _take_signal() -> None:
-    """Take the signal in the main thread, unless someone else has it."""
-    if _SIGNAL is not None and signal.getsignal(_SIGNAL) == signal.SIG_DFL:
-        signal.signal(_SIGNAL, _on_signal)
-        _signals.append(_SIGNAL)
+def _on_alarm(number: int, frame: FrameType | None) -> None:
+    """The run's own timer, which the system keeps: C code that lets no other thread look may still look for signals."""
+    watch = _watches.get(_get_ident())
+    if watch is not None and not watch.shields and watch.timed and monotonic() >= watch.deadline:
+        watch.hit = watch.hit or "run_time"
+        watch.since = watch.since or monotonic()
+    _on_signal(number, frame)
+
+
+def _take_signals() -> None:
+    """Take two signals in the main thread, unless someone else has them."""
+    for number, handler, taken in ((_SIGNAL, _on_signal, _signals), (_ALARM, _on_alarm, _alarms)):
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, handler)
+            taken.append(number)
 
 
 def interrupt_plugin() -> bool:
@@ -251,7 +289,7 @@ class Guard:
         """
         watch, value, error = _Watch(_get_ident()), None, None
         if not _signals and watch.ident == _MAIN:
-            _take_signal()
+            _take_signals()
         try:
             try:
                 _watches[watch.ident] = watch
@@ -259,6 +297,9 @@ class Guard:
                     self._set(watch)
                 value = body()
             finally:
+                watch.shields += 1  # no call and no jump up to here: nothing strikes between the plugin's end and this
+                if watch.kind is not Stopped:
+                    watch.kind.__init__ = Stopped.__init__  # type: ignore[method-assign]
                 while not watch.closed:
                     try:
                         watch.close()
@@ -276,6 +317,9 @@ class Guard:
     def _set(self, watch: _Watch) -> None:
         if self._run_time:
             watch.deadline = monotonic() + self._run_time
+            if watch.ident == _MAIN and _alarms:
+                watch.timed = True
+                signal.setitimer(signal.ITIMER_REAL, self._run_time + TICK, TICK)
         if self._cpu_time:
             watch.cpu_clock = pthread_getcpuclockid(watch.ident)
             watch.cpu = thread_time() + self._cpu_time
@@ -296,5 +340,5 @@ class Guard:
             found = RunLimitError(text, mend=_MENDS[limit], limit=limit)
             if watch.since and monotonic() - watch.since > LATE:
                 call.notes.append("it was stopped late, when a call that cannot be interrupted had returned")
-        found.__suppress_context__ = True
+        found.__context__, found.__suppress_context__ = error, True
         return found.with_traceback(error.__traceback__ if error is not None else None)

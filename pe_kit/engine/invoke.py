@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from pe_kit.errors import ServerError
+from pe_kit.errors import PeKitError, ServerError
 from pe_kit.plugins.source import Snapshot
 
 __all__ = ["Invocation", "error_text", "invoke", "plugin_frames"]
@@ -43,7 +43,7 @@ def error_text(error: BaseException) -> str:
     if isinstance(error, ServerError):
         return error.message
     try:
-        return f"{type(error).__qualname__}: {error}"
+        return f"{type(error).__qualname__}: {error.message if isinstance(error, PeKitError) else error}"
     except Exception:
         return f"{type(error).__qualname__}: <exception str() failed>"
 
@@ -194,6 +194,8 @@ def plugin_frames(error: BaseException, code: Snapshot) -> str:
         text = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
         caret = "\n    " + " " * (max(error.offset or 1, 1) - 1) + "^"
         out.append(f"{code.filename}, line {error.lineno}\n    {text}{caret}")
+    if not out and error.__context__ is not None:  # a stop struck once more on the way out of the plugin
+        return plugin_frames(error.__context__, code)
     return "\n".join(_folded(out))
 
 

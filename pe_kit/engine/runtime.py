@@ -272,11 +272,12 @@ class Runtime:
             given = (api, _EPOCH + timedelta(seconds=work.call_time_ns // 1_000_000_000), arguments)
 
         def guarded(body: Callable[[], Any]) -> Any:
-            if self.tracker is not None:
-                body, call.tracked = self.tracker.watch(body, code)
+            run: Callable[[], Any] = partial(self.around, call, body)
+            if self.tracker is not None:  # outside the limits, so that it always ends as usual
+                run, call.tracked = self.tracker.watch(run, code)
             HttpSite.current = call if self.faults else None
             try:
-                return self.around(call, body)
+                return run()
             finally:
                 HttpSite.current = None
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,66 @@ def test_an_endless_loop_is_stopped(stopped: Callable[..., RunLimitError]) -> No
 def test_a_plugin_that_catches_everything_is_stopped_all_the_same(stopped: Callable[..., RunLimitError]) -> None:
     body = "for _ in range(50):\n    try:\n        while True: pass\n    except BaseException:\n        pass"
     assert stopped(body, run_time="300ms").limit == "run_time"
+
+
+@pytest.mark.parametrize("clock", ["virtual", "wall"])
+def test_not_even_a_plugin_that_keeps_what_it_catches_escapes(clock: str) -> None:
+    body = (
+        "    kept = []\n    while True:\n        try:\n            while True:\n                try:\n"
+        "                    sum(range(1000))\n                except BaseException as error:\n"
+        "                    kept.append(error)\n        except BaseException as error:\n            kept.append(error)\n"
+    )
+    with Engine(clock=clock, limits=Limits(run_time=0.2)) as engine:
+        engine.create_database("db")
+        engine.write_plugin("t.py", HEAD + body)
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+        run = engine.call("t", "db").run
+        assert isinstance(run.error, RunLimitError)
+        assert "in process_scheduled_call" in run.traceback
+
+
+def test_a_plugin_may_clean_up_when_it_is_stopped(stopped: Callable[..., RunLimitError], tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    body = f"try:\n    n = 0\n    while True: n += 1\nfinally:\n    for _ in range(100): open({str(done)!r}, 'a').close()\n    l.info('x')"
+    stopped(body, run_time=0.2)
+    assert done.exists()
+
+
+def test_c_code_that_lets_no_other_thread_run_is_stopped(stopped: Callable[..., RunLimitError]) -> None:
+    assert stopped("import re\nre.match('(a+)+$', 'a' * 40 + 'b')", run_time=0.2).limit == "run_time"
+
+
+def test_a_plugin_that_writes_is_stopped_between_two_writes() -> None:
+    body = "    for i in range(10**9):\n        l.write_sync(LineBuilder('m').int64_field('i', i), i % 50 == 0)\n"
+    with Engine(start=0, limits=Limits(run_time=0.3)) as engine:
+        engine.create_database("db")
+        engine.write_plugin("t.py", HEAD + body)
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+        run = engine.call("t", "db").run
+        assert isinstance(run.error, RunLimitError)
+        engine.flush()
+        assert [w.line for w in run.written] == [f"m i={i}i" for i in range(len(run.written))]
+        assert engine.query("SELECT i FROM m", "db").i.tolist() == [len(run.written) - 1], "one point: time stood still"
+
+
+def test_a_dry_run_is_limited_too() -> None:
+    with Engine(start=0, limits=Limits(run_time=0.2)) as engine:
+        engine.create_database("db")
+        engine.write_plugin("t.py", "def process_writes(l, batches, args=None):\n    while True: pass\n")
+        errors = engine.test_wal_plugin("t.py", "m f=1", "db")["errors"]
+        assert errors == ["error executing plugin: RunLimitError: the plugin ran longer than Limits(run_time=0.2)"]
+
+
+def test_the_error_behaviour_applies_to_a_stopped_plugin() -> None:
+    with Engine(start=0, limits=Limits(run_time=0.1, retries=1)) as engine:
+        engine.create_database("db")
+        engine.write_plugin("t.py", HEAD + "    while True: pass\n")
+        for name, behavior in (("again", "retry"), ("never", "disable")):
+            engine.create_trigger(name, db="db", path="t.py", spec="every:1h", error_behavior=behavior)
+        outcome = engine.advance("1h")
+        assert [(r.trigger, r.attempt) for r in outcome.runs] == [("again", 1), ("again", 2), ("never", 1)]
+        assert {type(r.error) for r in outcome.runs} == {RunLimitError}
+        assert engine.triggers.set_index("trigger_name").state["never"].startswith("stopped after an error")
 
 
 def test_a_blocking_call_is_woken(stopped: Callable[..., RunLimitError]) -> None:
@@ -125,6 +186,20 @@ def test_ctrl_c_ends_a_plugin_at_once_and_the_engine_can_be_used_further() -> No
         engine.write_plugin("t.py", HEAD + "    l.info('fine')\n")
         assert engine.advance("1m").ok
         assert os.getpid()
+
+
+def test_ctrl_c_ends_a_plugin_that_catches_it() -> None:
+    body = (
+        "    import os, signal\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    while True:\n        try:\n            sum(range(1000))\n        except:\n            pass\n"
+    )
+    with Engine(start=0) as engine:
+        engine.create_database("db")
+        engine.write_plugin("t.py", HEAD + body)
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1m")
+        with pytest.raises(KeyboardInterrupt, match="interrupted at"):
+            engine.advance("1h")
+        assert "in process_scheduled_call" in engine.runs[-1].traceback
 
 
 @pytest.mark.parametrize(
