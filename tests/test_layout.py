@@ -32,7 +32,7 @@ DOORS = {
     },
 }
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
-HEAVY = {"pandas", "polars", "IPython", "ipywidgets", "datafusion", "sqlglot", "altair", "nbclient", "starlette"}
+HEAVY = {"pandas", "polars", "IPython", "ipywidgets", "datafusion", "altair", "nbclient", "starlette"}
 
 # Calls that read the machine's time or unseeded randomness.
 CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}

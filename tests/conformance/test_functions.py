@@ -95,3 +95,26 @@ def test_derivative_and_difference_exist(engine: Engine):
         (3.0, 3.0, 6.0, 3.0),
         (-2.0, None, -4.0, None),
     ]
+
+
+def test_only_datafusions_functions_are_listed(engine: Engine) -> None:
+    listed = set(engine.query("SELECT routine_name FROM information_schema.routines", "db")["routine_name"])
+    assert "date_bin" in listed
+    assert not listed & {"date_bin_gapfill", "locf", "selector_first"}
+
+
+def test_an_unknown_function_is_answered_with_a_near_name(engine: Engine) -> None:
+    with pytest.raises(QueryError, match="Did you mean 'date_bin'"):
+        engine.query("SELECT date_bni(time) FROM information_schema.tables", "db")
+
+
+def test_a_query_that_fails_after_planning_is_worded_as_a_running_one(engine: Engine) -> None:
+    with pytest.raises(QueryError) as caught:
+        engine.query("SELECT 1 / 0", "db")
+    assert caught.value.stage == "streaming"
+
+
+def test_a_selector_skips_rows_without_a_value_whatever_their_time(engine: Engine) -> None:
+    engine.load("nulltime f=2,t=2i 2\nnulltime t=1i 1\nnulltime f=1 3", "db", precision="ns")
+    sql = "SELECT selector_min(f, to_timestamp(t))['value'] AS v FROM nulltime"
+    assert engine.query(sql, "db").v.tolist() == [1.0]

@@ -92,7 +92,7 @@ def test_loading_imports_nothing_that_is_only_drawn_with() -> None:
         "import sys, json\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "InteractiveShell.instance().run_cell('%load_ext pe_kit').raise_error()\n"
-        "print(json.dumps([m for m in ('altair', 'vl_convert', 'ipywidgets', 'datafusion', 'sqlglot', 'polars') if m in sys.modules]))\n"
+        "print(json.dumps([m for m in ('altair', 'vl_convert', 'ipywidgets', 'datafusion', 'polars') if m in sys.modules]))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
