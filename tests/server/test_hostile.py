@@ -43,7 +43,7 @@ def test_a_body_over_the_limit_is_413_however_it_comes(client: httpx.Client) -> 
     [
         ("br", b"x", "unacceptable content-encoding: br"),
         ("gzip", b"not gzip", "error decoding gzip stream"),
-        ("gzip", gzip.compress(b"m v=1" * 100)[:-9], "error decoding gzip stream: unexpected end of file"),
+        ("gzip", gzip.compress(b"m v=1" * 100, mtime=0)[:-9], "error decoding gzip stream: unexpected end of file"),
     ],
 )
 def test_bad_encodings_are_400(client: httpx.Client, encoding: str, content: bytes, text: str) -> None:
