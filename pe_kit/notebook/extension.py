@@ -21,6 +21,8 @@ from pe_kit.notebook.fixtures import differences_html, report_html
 from pe_kit.notebook.magics import Magics
 from pe_kit.notebook.text import error_lines
 from pe_kit.notebook.topology import difference_html, topology_html, tracked_html
+from pe_kit.workshop.checking import Checked
+from pe_kit.workshop.display import checked_html
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -63,6 +65,7 @@ def _register_displays(shell: InteractiveShell) -> None:
     html.for_type(Difference, difference_html)
     html.for_type(Report, report_html)
     html.for_type(Differences, differences_html)
+    html.for_type(Checked, checked_html)
     for version in ("v5", "v6"):
         shell.display_formatter.mimebundle_formatter.for_type_by_name(
             f"altair.vegalite.{version}.api", "TopLevelMixin", _chart

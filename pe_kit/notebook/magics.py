@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from pe_kit.notebook.card import Card
+    from pe_kit.workshop.checking import Checked
 
 __all__ = ["Magics"]
 
@@ -52,6 +53,7 @@ class Magics:
             ("advance", "line", self.advance),
             ("step", "line", self.step),
             ("call", "line", self.call),
+            ("exercise", "cell", self.exercise),
             ("influxdb3", "line_cell", self.influxdb3),
             ("pe", "line", self.pe),
         ):
@@ -237,6 +239,17 @@ class Magics:
                 )
             db = homes[0]
         return engine.call(got.trigger, db, at=got.at)
+
+    def exercise(self, line: str, cell: str) -> Checked:
+        """Check the cell against an exercise of the lessons: %%exercise NN.M [--hint].
+
+        The cell is not saved: %%plugin does that. What was done is kept in the notebook's folder.
+        """
+        from pe_kit.workshop.checking import attempt
+
+        got = WORDS["exercise"].read(line)
+        check_source("the cell", cell)
+        return attempt(got.number, cell, hint=got.hint)
 
     def influxdb3(self, line: str, cell: str | None = None) -> None:
         """Speak the server's own words to the notebook's engine, or with --host to a server.

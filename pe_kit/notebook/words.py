@@ -77,6 +77,13 @@ def _call() -> Options:
     return words
 
 
+def _exercise() -> Options:
+    words = Options("%%exercise", "Check the cell, a plugin, against an exercise of the lessons.")
+    words.add_argument("number", metavar="NN.M", help="as the lesson says, such as 01.1")
+    words.add_argument("--hint", action="store_true", help="show the next hint of each check that fails")
+    return words
+
+
 WORDS: dict[str, Options] = {
     "plugin": _plugin(),
     "write": _write(),
@@ -85,6 +92,7 @@ WORDS: dict[str, Options] = {
     "advance": _advance(),
     "step": Options("%step", "Do the next due thing only: one WAL flush or one schedule, and what it causes."),
     "call": _call(),
+    "exercise": _exercise(),
     "influxdb3": Options(
         "%influxdb3", "The server's own command words, to this engine or with --host to a server; --help lists them."
     ),

@@ -1,0 +1,6 @@
+# fails: a-hot-reading, several-rows
+def process_writes(influxdb3_local, table_batches, args=None):
+    for batch in table_batches:
+        for row in batch["rows"]:
+            if row["temp"] > 75:
+                influxdb3_local.info(f"{row['city']} is hot: {row['temp']}")

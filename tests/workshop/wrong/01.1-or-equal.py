@@ -1,0 +1,6 @@
+# fails: exactly-the-limit
+def process_writes(influxdb3_local, table_batches, args=None):
+    for batch in table_batches:
+        for row in batch["rows"]:
+            if row["temp"] >= 75:
+                influxdb3_local.warn(f"{row['city']} is hot: {row['temp']}")
