@@ -22,7 +22,7 @@ FLOORS = (
     {"plugins"},
     {"engine"},
     {"ledger", "synth", "fixtures", "testing", "backtest"},
-    {"notebook", "workshop", "server", "cli", "pe_kit"},
+    {"notebook", "workshop", "server", "cli", "pe_kit", "__main__"},
 )
 # The one-line doors: they import a floor above when they are called.
 DOORS = {
