@@ -224,7 +224,8 @@ def _panel(name: str, series: list[_Series], most: int) -> Any:
     gaps = _gaps([s for s in drawn if s.role == "source"] or drawn)
     rest = f" ({len(series) - len(drawn)} more series not drawn)" if len(series) > len(drawn) else ""
     scale = alt.Scale(type="utc")
-    axis = alt.Axis(tickCount=6, labelOverlap="greedy", labelSeparation=8)
+    hours = {"minutes": "%H:%M", "hours": "%H:%M"}  # by itself Vega writes 00:05 as 12:05
+    axis = alt.Axis(tickCount=6, labelOverlap="greedy", labelSeparation=8, format=hours)
     ends = alt.Scale(domain=["written", "source"], range=[2.5, 1])
     line = (
         alt.Chart(points)

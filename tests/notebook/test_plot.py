@@ -151,6 +151,14 @@ def test_a_picture_is_inline_svg_in_the_ink_of_the_theme(engine: Engine) -> None
     assert 'role="img" aria-label="temps.temp city=' in html
 
 
+def test_the_hours_of_a_day_are_24(engine: Engine) -> None:
+    """Five past midnight is 00:05: Vega's own form of it is 12:05."""
+    engine.write([f"room temp={minute} {T0 + minute * 60_000_000_000}" for minute in range(20)], "home", precision="ns")
+    labels = re.findall(r">(\d\d:\d\d)</text>", chart_bundle(engine.plot("room"))["text/html"])
+    assert labels
+    assert all(label.startswith("00:") for label in labels)
+
+
 def test_ids_of_two_pictures_differ(engine: Engine) -> None:
     def ids(values: list[int]) -> set[str]:
         data = pd.DataFrame({"x": range(3), "y": values})
