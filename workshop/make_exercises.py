@@ -18,7 +18,7 @@ from pe_kit.workshop.exercises import Check, Exercise, load
 
 HERE = Path(__file__).parent
 STUB = b'"""The cell of the exercise takes the place of this file."""\n'
-LIMITS = Limits(run_time="10s")  # an answer that never ends is stopped
+LIMITS = Limits(run_time="5s")  # an answer that never ends is stopped
 
 
 def fixture(exercise: Exercise, check: Check, scenario, solution: str) -> Fixture:

@@ -19,6 +19,7 @@ from pe_kit.cli.plugins import plugins
 from pe_kit.cli.serve import serve
 from pe_kit.cli.validate import validate
 from pe_kit.cli.words import influxdb3
+from pe_kit.cli.workshop import workshop
 from pe_kit.errors import PeKitError, UsageError
 
 __all__ = ["app", "main"]
@@ -35,6 +36,7 @@ app.command()(demo)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
 app.command()(fidelity)
 app.add_typer(fixtures, name="fixtures")
+app.add_typer(workshop, name="workshop")
 app.command()(backtest)
 app.command(
     context_settings={

@@ -13,7 +13,7 @@ from typing import Any
 
 from pe_kit.errors import UsageError, near_match
 
-__all__ = ["CellFailure", "Played", "Progress", "Step", "notebook_path", "play", "report_html"]
+__all__ = ["CellFailure", "Played", "Progress", "Step", "notebook_path", "notebooks", "play", "report_html"]
 
 _PROBE = """\
 import json as _json
@@ -72,17 +72,23 @@ class Played:
     caused: list[dict[str, Any]]
 
 
-def notebook_path(name: str) -> Path:
-    """Find a notebook of the kit: in the checkout that the package runs from, else among the installed files.
-
-    Raises:
-        UsageError: the kit has no such notebook.
-    """
+def notebooks() -> dict[str, Path]:
+    """Give the notebooks of the kit: of the checkout that the package runs from, else those that were installed."""
     checkout = Path(__file__).parents[2] / "notebooks"
     found = {path.name: path for path in checkout.glob("*.ipynb")}
     if not found:
         files = importlib.metadata.files("pe-kit") or []
         found = {file.name: Path(str(file.locate())) for file in files if file.suffix == ".ipynb"}
+    return found
+
+
+def notebook_path(name: str) -> Path:
+    """Find a notebook of the kit.
+
+    Raises:
+        UsageError: the kit has no such notebook.
+    """
+    found = notebooks()
     if name not in found:
         raise UsageError(f"there is no notebook {name!r}", mend=near_match(name, found, what="notebooks"))
     return found[name]

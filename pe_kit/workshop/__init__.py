@@ -40,8 +40,8 @@ plugins that a scenario writes with ``engine.write_plugin`` stay. A scenario may
 ``plugin.py``. ``tests/workshop/test_exercises.py`` finds all of it by itself.
 
 Where a fixture cannot say it (the cell is a test, a command, a function), leave the scenario out and write
-``checks.py`` with a function for each check (``-`` spelled ``_``): it is given the cell's text and gives None, or a text
-that says what is wrong. An exercise has either scenarios or ``checks.py``.
+``checks.py`` with a function for each check (``-`` spelled ``_``): it is given the cell's text and gives None, or a
+text that says what is wrong. An exercise has either scenarios or ``checks.py``.
 
 In a lesson the exercise is a code cell that begins with ``%%exercise NN.M`` and goes on with a skeleton that runs.
 Text in backticks, in ``about`` and ``hints``, is shown as code.
