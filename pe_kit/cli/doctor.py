@@ -21,6 +21,7 @@ import typer
 
 from pe_kit.cli.validate import problems
 from pe_kit.errors import UsageError
+from pe_kit.plugins.manifest import plugin_code
 from pe_kit.plugins.requirements import requirements
 from pe_kit.plugins.source import PluginFolder
 
@@ -212,7 +213,7 @@ def _plugin(folder: Path, name: str) -> Iterator[Finding]:
     for one in problems(path):
         if one.level == "error" and "defines none of" not in one.message:  # a module that plugins import
             yield Finding("warning", name, f"line {one.line}: {one.message}" if one.line else one.message, one.mend)
-    code = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    code = plugin_code(path) if path.is_dir() else [path]
     beside = path if path.is_dir() else None
     missing = [need.text for need in requirements(code, beside, path.name) if not need.installed]
     if missing:

@@ -14,6 +14,7 @@ from pe_kit.engine.trigger import TriggerSpec, parse_arguments, parse_spec
 from pe_kit.errors import TriggerSpecError, UsageError
 from pe_kit.plugins.entrypoints import bound_entry_points
 from pe_kit.plugins.lints import lint, lint_arguments
+from pe_kit.plugins.manifest import plugin_code
 from pe_kit.plugins.manifest import validate as check_package
 
 __all__ = ["Problem", "problems", "validate"]
@@ -62,13 +63,14 @@ def problems(path: Path, spec: str | None = None, arguments: dict[str, str] | No
             if parsed.note:
                 found.append(Problem("warning", "--trigger-spec", 0, "weekday-number", f"in {spec!r}", "", parsed.note))
     table = parsed.value if parsed is not None and parsed.plugin_type == "WalRows" else None
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    files = plugin_code(path) if path.is_dir() else [path]
+    entry = path / "__init__.py" if len(files) != 1 else files[0]
     for file in files:
         source = file.read_bytes().decode("utf-8-sig", "replace")
         name = file.relative_to(path.parent).as_posix()
         found += [Problem(o.level, name, o.line, o.rule, o.message, o.why, o.mend) for o in lint(source, table)]
         found += _cron_texts(source, name)
-        if parsed is not None and file in (path, path / "__init__.py"):
+        if parsed is not None and file == entry:
             found += _for_trigger(source, name, parsed, arguments)
     return found
 

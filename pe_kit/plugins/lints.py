@@ -71,7 +71,10 @@ def lint_arguments(source: str, function: str, arguments: Mapping[str, str] | No
         return []
     given = arguments or {}
     why = "The server passes whatever is given; the plugin alone decides, when it runs."
-    missing = [name for name, entry in known.items() if entry.get("required") is True and name not in given]
+    by_file = bool(given.get("config_file_path"))  # the official plugins' argument: a file that holds the others
+    missing = [
+        name for name, entry in known.items() if entry.get("required") is True and name not in given and not by_file
+    ]
     return [
         Lint(
             "argument-missing",
@@ -276,9 +279,10 @@ def _unused_arguments(tree: ast.Module, source: str) -> Iterator[Lint]:
             "Whoever sets it in the Explorer changes nothing.",
             "Read it from args, or take it out.",
         )
-    for node in code:
+    own = {key for node in code if (key := _set_key(node)) is not None}
+    for node in _where_args_are_the_triggers(tree, metadata or {}):
         key = _read_key(node)
-        if key is not None and key not in known:
+        if key is not None and key not in known | own:
             yield Lint(
                 "argument-undocumented",
                 "warning",
@@ -289,11 +293,33 @@ def _unused_arguments(tree: ast.Module, source: str) -> Iterator[Lint]:
             )
 
 
+def _where_args_are_the_triggers(tree: ast.Module, metadata: Mapping[str, object]) -> Iterator[ast.AST]:
+    """Code in which ``args`` means the trigger's arguments: not what a request plugin makes of a request's body."""
+    functions = definitions(tree)
+    by_body = "process_request" in functions and not _entries(metadata, "http")
+    for part in tree.body[1:]:
+        name = getattr(part, "name", None)
+        if not by_body or (name in _CALLED_WITH and name != "process_request"):
+            yield from ast.walk(part)
+
+
 def _read_key(node: ast.AST) -> str | None:
     """The name in ``args["name"]`` or ``args.get("name")``."""
-    key: ast.expr | None = None
-    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "args":
-        key = node.slice
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "args.get" and node.args:
-        key = node.args[0]
-    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
+        return _text(node.args[0])
+    return _key_of_args(node) if isinstance(getattr(node, "ctx", None), ast.Load) else None
+
+
+def _set_key(node: ast.AST) -> str | None:
+    """The name in ``args["name"] = ...``: the plugin's own, whoever reads it."""
+    return _key_of_args(node) if isinstance(getattr(node, "ctx", None), ast.Store) else None
+
+
+def _key_of_args(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "args":
+        return _text(node.slice)
+    return None
+
+
+def _text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

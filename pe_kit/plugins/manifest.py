@@ -21,7 +21,7 @@ from pe_kit.plugins.entrypoints import ENTRY_POINTS, definitions
 from pe_kit.plugins.metadata import check_docstring
 from pe_kit.plugins.semver import SemverError, check_requirement, check_version
 
-__all__ = ["Finding", "check_manifest", "validate"]
+__all__ = ["Finding", "check_manifest", "plugin_code", "validate"]
 
 _MAJOR = 1
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,63}")
@@ -99,6 +99,22 @@ def validate(path: str | Path) -> list[Finding]:
             "add __init__.py for a multi-file plugin, or keep only one .py file",
         )
     ]
+
+
+def plugin_code(folder: Path) -> list[Path]:
+    """The Python files of a plugin's folder that are the plugin: no tests, and nothing that its manifest excludes."""
+    try:
+        patterns = tomllib.loads((folder / "manifest.toml").read_text(encoding="utf-8"))["plugin"]["exclude"]
+    except (OSError, ValueError, KeyError, TypeError):
+        patterns = []
+    found = []
+    for file in sorted(folder.rglob("*.py")):
+        parts = file.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part in ("tests", "__pycache__") for part in parts[:-1])
+        tests = file.name.startswith("test_") or file.name == "conftest.py"
+        if not (hidden or tests or _excluded("/".join(parts), patterns)):
+            found.append(file)
+    return found
 
 
 def check_manifest(text: str) -> list[Finding]:
@@ -342,14 +358,18 @@ def _bad_pattern(pattern: str) -> str:
 
 
 def _excluded(name: str, patterns: list[str]) -> bool:
-    """Whether gitignore patterns leave a top-level file out; the last one that matches decides."""
-    out = False
+    """Whether gitignore patterns leave a file of the plugin's folder out; the last one that matches decides."""
+    out, parts = False, name.split("/")
     for pattern in patterns:
         negated = pattern.startswith("!")
         glob = pattern[negated:].rstrip()
-        while glob.startswith(("/", "**/")):
-            glob = glob.partition("/")[2]
-        if glob and not glob.startswith("#") and "/" not in glob and fnmatch.fnmatchcase(name, glob):
+        anchored = glob.startswith("/") or ("/" in glob.rstrip("/") and not glob.startswith("**/"))
+        folder, glob = glob.endswith("/"), glob.strip("/").removeprefix("**/")
+        if not glob or glob.startswith("#"):
+            continue
+        among = parts[:-1] if folder else parts
+        matched = fnmatch.fnmatchcase(name, glob) if anchored else any(fnmatch.fnmatchcase(p, glob) for p in among)
+        if matched or (anchored and fnmatch.fnmatchcase(name, f"{glob}/*")):
             out = not negated
     return out
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pe_kit.clock import Clock, as_datetime
 from pe_kit.errors import NotFoundError, PluginError, near_match
+from pe_kit.plugins.manifest import plugin_code
 from pe_kit.plugins.metadata import docstring_metadata
 from pe_kit.plugins.repository import PREFIX
 from pe_kit.plugins.requirements import Requirement, requirements
@@ -181,7 +182,7 @@ class Registry:
 
     def _requirements(self, source: PluginSource) -> list[Requirement]:
         if source.kind == "directory":
-            return requirements(sorted(source.path.rglob("*.py")), source.path, source.path.name)
+            return requirements(plugin_code(source.path), source.path, source.path.name)
         beside = source.path.parent if source.path.parent != self._folder.path else None
         return requirements([source.path], beside, "")
 

@@ -72,3 +72,28 @@ def test_a_folder_is_checked_with_its_manifest(tmp_path: Path) -> None:
     assert _run(str(tmp_path)) == (0, f"{tmp_path.name}: no findings\n")
     (tmp_path / "manifest.toml").write_text(MANIFEST.replace("1.0.0", "1.0"))
     assert _run(str(tmp_path))[0] == 1
+
+
+TESTS = """\
+from unittest.mock import MagicMock
+
+
+def process_writes(influxdb3_local, batches):
+    influxdb3_local.reset_mock()
+
+
+def test_it():
+    process_writes(MagicMock(), [])
+"""
+
+
+def test_what_a_manifest_leaves_out_is_not_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "clock.py").write_text(GOOD)
+    (tmp_path / "test_clock.py").write_text(TESTS)
+    (tmp_path / "helper.py").write_text(TESTS)
+    exclude = 'exclude = ["*.py", "!clock.py"]\n[dependencies]'
+    (tmp_path / "manifest.toml").write_text(MANIFEST.replace("[dependencies]", exclude))
+    assert _run(str(tmp_path)) == (0, f"{tmp_path.name}: no findings\n")
+    code, text = _run(str(tmp_path), "--trigger-spec", "table:cpu")
+    assert code == 1
+    assert "calls process_writes, which is not there" in text

@@ -111,3 +111,28 @@ def test_arguments_are_checked_against_the_metadata() -> None:
     assert "limit" in found[1].mend
     assert lint_arguments(source, "process_writes", {"limit": "5"}) == []
     assert lint_arguments(source, "process_request", {"x": "5"}) == []
+
+
+def test_what_a_plugin_puts_into_its_arguments_itself_is_no_undocumented_argument() -> None:
+    body = "    args['by_file'] = False\n    return args['limit'], args['by_file'], args.get('unit')\n"
+    assert lint(METADATA + HEAD + body) == []
+
+
+def test_what_a_request_plugin_reads_from_a_body_is_no_undocumented_argument() -> None:
+    source = (
+        METADATA
+        + "def window(args):\n    return args['limit'], args.get('unit'), args.get('backfill_start')\n"
+        + "def process_request(influxdb3_local, params, headers, body, args=None):\n    return window(body)\n"
+        + HEAD
+        + "    return window(args)\n"
+    )
+    assert lint(source) == []
+    assert [o.rule for o in lint(source.replace("return window(args)", "return args['other']"))] == [
+        "argument-undocumented"
+    ]
+
+
+def test_a_file_of_arguments_stands_for_those_that_are_required() -> None:
+    source = METADATA.replace('"unit"', '"config_file_path"') + HEAD + "    return args['limit']\n"
+    assert lint_arguments(source, "process_writes", {"config_file_path": "limits.toml"}) == []
+    assert [o.rule for o in lint_arguments(source, "process_writes", {"config_file_path": ""})] == ["argument-missing"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pe_kit.plugins.manifest import check_manifest, validate
+from pe_kit.plugins.manifest import check_manifest, plugin_code, validate
 from pe_kit.plugins.semver import SemverError, check_requirement, check_version
 
 PLUGIN: dict[str, Any] = {
@@ -237,6 +237,30 @@ def test_excluded_files_are_no_entry_points(folder: Path, exclude: list[str], go
     (folder / "test_plugin.py").write_text("")
     (folder / "manifest.toml").write_text(toml(plugin={"exclude": exclude}))
     assert (validate(folder) == []) is good
+
+
+def test_the_code_of_a_folder_is_what_is_packed_without_tests(folder: Path) -> None:
+    for name in (
+        "lib/part.py",
+        "lib/test_part.py",
+        ".venv/lib/x.py",
+        "tests/x.py",
+        "old/x.py",
+        "docs/deep/x.py",
+        "b.py",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    found = ["__init__.py", "b.py", "docs/deep/x.py", "lib/part.py", "old/x.py"]
+    (folder / "manifest.toml").unlink()
+    assert [file.relative_to(folder).as_posix() for file in plugin_code(folder)] == found
+    for exclude, left in (
+        (["old/", "docs/**"], ["__init__.py", "b.py", "lib/part.py"]),
+        (["*.py", "!b.py"], ["b.py"]),
+        (["/b.py", "deep"], ["__init__.py", "lib/part.py", "old/x.py"]),
+    ):
+        (folder / "manifest.toml").write_text(toml(plugin={"exclude": exclude}))
+        assert [file.relative_to(folder).as_posix() for file in plugin_code(folder)] == left
 
 
 def test_an_invalid_exclude_pattern_is_an_error(folder: Path) -> None:
