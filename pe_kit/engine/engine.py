@@ -33,6 +33,7 @@ from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Event, Outcome, Runs
 from pe_kit.engine.pluginclock import PluginClock
+from pe_kit.engine.pluginenv import PluginEnvironment
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
 from pe_kit.engine.runtime import KEPT_RUNS, Runtime
 from pe_kit.engine.schedule import Schedule
@@ -153,6 +154,8 @@ class Engine:
         self._runtime = Runtime(*parts) if self._clock.virtual else WallRuntime(self._lock, *parts)
         if self._clock.virtual:
             self._runtime.put_around(PluginClock(self._clock, seed).around)
+        if folder is not None:
+            self._runtime.put_around(PluginEnvironment(folder).around)
         self._registry = Registry(folder, self._clock) if folder is not None else None
         self._environment = Environment(folder.path, package_manager) if folder is not None else None
         self._history = History(self)
@@ -982,6 +985,7 @@ class Engine:
                 (folder / name).write_bytes(content)
             assert self._runtime.folder is not None
             assert twin._runtime.folder is not None
+            twin._runtime.folder.home = self._runtime.folder.home
             fetched = {**self._runtime.folder.held, **self._runtime.folder.fetched()}
             twin._runtime.folder.held = fetched | {k: v for k, v in sources.items() if k.startswith(PREFIX)}
         twin.store.restore(checkpoint.store)
@@ -1196,7 +1200,8 @@ class Engine:
         """
         if keep_cache is None:
             keep_cache = self._durable is not None and self.persist_cache
-        with self._event("restart", None, keep_cache=keep_cache):
+        with self._event("restart", None, keep_cache=keep_cache) as collector:
+            self._random.seed(f"{self.seed} {collector.event.id}")  # a new process has no other's state
             for trigger in self._runtime.triggers:
                 if not trigger.disabled:
                     self._fetch_again(trigger)

@@ -80,6 +80,19 @@ def test_the_past_before_a_restart_can_be_looked_at(tmp_path: Path) -> None:
         twin.close()
 
 
+def test_what_chance_did_before_and_after_a_restart_is_done_again_by_the_event_log(tmp_path: Path) -> None:
+    """Faults with a chance draw the same numbers: a restart begins a sequence of its own."""
+    for _ in range(2):
+        with _engine(tmp_path) if (tmp_path / "lock").exists() else _with_plugin(tmp_path, COUNTER) as engine:
+            engine.inject("write_back", "reject", when={"chance": 0.5}, times=None)
+            for n in range(12):
+                engine.write(f"cpu v={n}", "home")
+                engine.advance("1s")
+    with _engine(tmp_path) as engine, engine.replay(plugin={}).engine as twin:
+        assert 4 < len(engine.query("SELECT * FROM out", "home")) < 20
+        assert twin.query("SELECT * FROM out", "home").equals(engine.query("SELECT * FROM out", "home"))
+
+
 VALUES = """
 import numpy as np, pandas as pd, datetime, decimal
 VALUES = {
