@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +77,30 @@ def test_a_plugin_may_clean_up_when_it_is_stopped(stopped: Callable[..., RunLimi
 
 def test_c_code_that_lets_no_other_thread_run_is_stopped(stopped: Callable[..., RunLimitError]) -> None:
     assert stopped("import re\nre.match('(a+)+$', 'a' * 40 + 'b')", run_time=0.2).limit == "run_time"
+
+
+SPINS_IN_A_THREAD = """
+import sys, threading
+from pe_kit import Engine, Limits
+
+engine = Engine(limits=Limits(run_time=0.1))
+engine.create_database("db")
+engine.write_plugin("t.py", "def process_scheduled_call(l, call_time, args=None):\\n    while True: pass\\n")
+engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+thread = threading.Thread(target=engine.call, args=("t", "db"))
+thread.start()
+thread.join()
+sys.settrace(lambda frame, event, arg: None)
+(lambda: None)()
+sys.settrace(None)
+print("traced")
+"""
+
+
+def test_coverage_and_debuggers_work_after_a_plugin_was_stopped() -> None:
+    """What was on its way to the plugin's thread leaves nothing behind in the interpreter."""
+    done = subprocess.run([sys.executable, "-c", SPINS_IN_A_THREAD], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "traced\n"
 
 
 def test_a_plugin_that_writes_is_stopped_between_two_writes() -> None:
