@@ -166,11 +166,13 @@ class PluginFolder:
 
     Attributes:
         repository: where ``gh:`` paths lead. held: texts of ``gh:`` paths that are known already, for a rebuilt past.
+        home: the folder that plugins take for theirs; in a rebuilt past still the first one, with files beside the code.
     """
 
     def __init__(self, path: str | os.PathLike[str], repository: str | Path | None = None) -> None:
         self.path = Path(path).absolute()
         self.path.mkdir(parents=True, exist_ok=True)
+        self.home = self.path
         self.repository = Repository(repository, self.path / ".fetched")
         self.held: dict[str, str] = {}
         self._sources: dict[str, PluginSource] = {}
