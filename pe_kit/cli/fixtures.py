@@ -181,21 +181,25 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Fixtures; none: all.")] = None,
     host: Annotated[str, typer.Option(help="The server's URL.")] = "http://127.0.0.1:8181",
     token: Annotated[str | None, typer.Option(envvar="INFLUXDB3_AUTH_TOKEN", help="Its token.")] = None,
+    through_triggers: Annotated[
+        bool, typer.Option("--live", help="Through real triggers, in scratch databases that are deleted afterwards.")
+    ] = False,
     plugin_dir: PluginDir = None,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Play fixtures against a server's plugin_test endpoints and show what differs from the simulated result."""
-    from pe_kit.fixtures.verify import server
-    from pe_kit.fixtures.verify import verify as against
+    from pe_kit.fixtures import verify as dry
+    from pe_kit.fixtures.live import live as play_live
 
+    against = play_live if through_triggers else dry.verify
     paths = [_named(name, folder) for name in names] if names else find(_folder(folder))
-    post, live, results = server(host, token), _plugin_dir(plugin_dir), []
+    ask, live, results = dry.server(host, token), _plugin_dir(plugin_dir), []
     console = _console(as_json)
     with _progress(console, "verifying", len(paths)) as advance:
         for path in paths:
             fixture = load(path).fixture
-            results.append(against(fixture, live_sources(fixture, live), post))
+            results.append(against(fixture, live_sources(fixture, live), ask))
             advance(path.name)
             if not as_json:
                 console.print(Text(results[-1].text()), soft_wrap=True)
