@@ -64,7 +64,7 @@ quick: check
 	@$(BIN)/pytest -q -n $(WORKERS) -m "not slow and not browser"
 
 test: .venv/test.stamp browser check
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup --max-worker-restart=0
 
 bench: .venv/test.stamp
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
