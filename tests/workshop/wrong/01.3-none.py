@@ -1,0 +1,7 @@
+# fails: no-arguments
+def process_writes(influxdb3_local, table_batches, args=None):
+    limit = float(args.get("limit", 75))
+    for batch in table_batches:
+        for row in batch["rows"]:
+            if row["temp"] > limit:
+                influxdb3_local.warn(f"{row['city']} is hot: {row['temp']}")

@@ -1,0 +1,10 @@
+# fails: goes-dry
+def process_writes(influxdb3_local, table_batches, args=None):
+    for batch in table_batches:
+        for row in batch["rows"]:
+            bed = row["bed"]
+            if row["moisture"] >= 30:
+                influxdb3_local.cache.delete(bed)
+            else:
+                influxdb3_local.warn(f"{bed} is dry: {row['moisture']}")
+                influxdb3_local.cache.put(bed, True)

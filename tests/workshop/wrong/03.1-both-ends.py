@@ -1,0 +1,15 @@
+# fails: on-the-stroke
+from datetime import UTC, timedelta
+
+QUERY = """
+SELECT city, avg(temp) AS mean FROM temperature
+WHERE time >= $start AND time <= $end GROUP BY city
+"""
+
+
+def process_scheduled_call(influxdb3_local, call_time, args=None):
+    end = call_time.replace(tzinfo=UTC)
+    start = end - timedelta(hours=1)
+    for row in influxdb3_local.query(QUERY, {"start": start.isoformat(), "end": end.isoformat()}):
+        line = LineBuilder("hourly").tag("city", row["city"]).float64_field("mean", row["mean"])
+        influxdb3_local.write(line.time_ns(int(start.timestamp()) * 1_000_000_000))

@@ -1,0 +1,2 @@
+# fails: the-days
+spec = "cron:0 30 6 * * *"

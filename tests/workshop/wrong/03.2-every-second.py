@@ -1,0 +1,2 @@
+# fails: the-time
+spec = "cron:* 30 6 * * MON-FRI"

@@ -1,0 +1,2 @@
+# fails: can-be-read, the-time, the-days
+spec = "cron:30 6 * * MON-FRI"

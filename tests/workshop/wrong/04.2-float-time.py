@@ -1,0 +1,13 @@
+# fails: to-the-millisecond
+import json
+
+
+def process_request(influxdb3_local, query_parameters, request_headers, request_body, args=None):
+    try:
+        readings = json.loads(request_body)
+    except ValueError:
+        return {"error": "the body is no JSON"}, 400
+    for reading in readings:
+        line = LineBuilder("home").tag("room", reading["room"]).float64_field("temp", reading["temp"])
+        influxdb3_local.write(line.time_ns(int(reading["ms"] * 1e6)))
+    return {"written": len(readings)}, 201

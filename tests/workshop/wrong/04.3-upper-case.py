@@ -1,0 +1,5 @@
+# fails: the-right-word
+def process_request(influxdb3_local, query_parameters, request_headers, request_body, args=None):
+    if request_headers.get("X-Door") != args["word"]:
+        return {"error": "the word is wrong"}, 401
+    return {"door": "open"}

@@ -1,0 +1,1 @@
+spec = "cron:0 30 6 * * MON-FRI"
