@@ -89,7 +89,10 @@ class Call:
         self.faults: list[str] = []
         self.notes: list[str] = []
         self.slept_ns = 0
+        self.ended_ns: int | None = None
         self.run: Run | None = None
+        self.answered: list[tuple[Call, Invocation, Response | None]] = []
+        """Requests that this call sent to the server that runs it, and what came of them."""
         self.tracked: Callable[[], Tracked] | None = None
 
     @property
@@ -204,7 +207,7 @@ class Call:
             plugin=trigger.path,
             event=work.event,
             started_ns=self.started_ns,
-            ended_ns=self.runtime.clock.now_ns,
+            ended_ns=self.runtime.clock.now_ns if self.ended_ns is None else self.ended_ns,
             duration=done.seconds,
             cpu_seconds=done.cpu_seconds,
             error=done.error,
@@ -215,7 +218,7 @@ class Call:
             cache_records=tuple(self.cache_records),
             rejected=tuple(self.rejected),
             response=response,
-            caused_by=work.causes[0].run if work.causes else None,
+            caused_by=cause.run if (cause := work.within or next(iter(work.causes), None)) is not None else None,
             attempt=work.attempt,
             depth=work.depth,
             tables=work.sizes(),

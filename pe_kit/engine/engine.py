@@ -985,7 +985,7 @@ class Engine:
                 (folder / name).write_bytes(content)
             assert self._runtime.folder is not None
             assert twin._runtime.folder is not None
-            twin._runtime.folder.home = self._runtime.folder.home
+            twin._runtime.folder.home, twin._runtime.own = self._runtime.folder.home, self._runtime.own
             fetched = {**self._runtime.folder.held, **self._runtime.folder.fetched()}
             twin._runtime.folder.held = fetched | {k: v for k, v in sources.items() if k.startswith(PREFIX)}
         twin.store.restore(checkpoint.store)
@@ -1012,6 +1012,8 @@ class Engine:
 
         served = Served(self, host, port, token)
         self._servers.append(served)
+        self._runtime.own.ports = frozenset(one.port for one in self._servers)
+        self._runtime.own.admit = served.admit
         return served
 
     def not_served(self, served: Served) -> None:

@@ -9,6 +9,7 @@ the order in which their triggers were made.
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -22,12 +23,13 @@ from pe_kit.engine.cache import CacheStore
 from pe_kit.engine.call import Call
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.faults import Faults
-from pe_kit.engine.guard import Guard
+from pe_kit.engine.guard import Guard, shielded
 from pe_kit.engine.httpfaults import HttpSite
 from pe_kit.engine.invoke import Invocation, error_text, invoke
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.localapi import PyPluginCallApi
 from pe_kit.engine.outcome import BatchSource, LogRow, Response, Run
+from pe_kit.engine.ownserver import OwnServer, WouldHang
 from pe_kit.engine.queue import EventQueue
 from pe_kit.engine.response import error_response, to_response
 from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop
@@ -87,6 +89,7 @@ class Runtime:
         self.tracker: Tracker | None = None
         self.faults = Faults()
         self.random = rng
+        self.own = OwnServer()
         self.on_moment: Callable[[], None] | None = None
         """Called after each moment while time passes; a data folder writes then."""
         self.unkept: Callable[[str, str, Any], str] | None = None
@@ -102,6 +105,7 @@ class Runtime:
         self.flush_due_ns: int | None = None
         self._executing: list[Call] = []
         self.interrupted = False
+        self._asking = threading.RLock()
         self.slept = False
         """A plugin let virtual time pass: what became due meanwhile waits."""
 
@@ -259,6 +263,9 @@ class Runtime:
             return Invocation(error=error)
         if work.batch is not None and work.code is None and trigger.error_behavior == "retry":
             call.work = work = replace(work, code=code)
+        asks = bool(self.triggers.routes) and self.clock.virtual
+        if asks:
+            HttpSite.patch("requests httpx urllib" if code.root is not None else code.text)
         api = PyPluginCallApi(call)
         arguments = None if trigger.arguments is None else self.arguments_of(trigger)
         given: tuple[Any, ...]
@@ -275,11 +282,11 @@ class Runtime:
             run: Callable[[], Any] = partial(self.around, call, body)
             if self.tracker is not None:  # outside the limits, so that it always ends as usual
                 run, call.tracked = self.tracker.watch(run, code)
-            HttpSite.current = call if self.faults else None
+            outer, HttpSite.current = HttpSite.current, call if self.faults or asks else None
             try:
                 return run()
             finally:
-                HttpSite.current = None
+                HttpSite.current = outer
 
         answer = to_response if trigger.kind == "request" else None
         return invoke(code, trigger.spec.function, given, guarded, answer)
@@ -295,10 +302,12 @@ class Runtime:
             call.write_back(kind)
         else:
             response = self._failed(call, done.error, done.stage)
-        run = call.as_run(done, response)
-        self.runs.append(run)
-        self.collector.add(run)
-        self._count(trigger, run)
+        call.ended_ns = self.clock.now_ns
+        within = call.work.within
+        if within is not None:
+            within.answered.append((call, done, response))
+        else:
+            self._record(call, done, response)
         if isinstance(done.error, KeyboardInterrupt):
             trigger.waiting.clear()
             trigger.busy = False
@@ -306,6 +315,16 @@ class Runtime:
         if done.error is not None and kind != "request" and self._after_error(call):
             return
         self._next(trigger)
+
+    def _record(self, call: Call, done: Invocation, response: Response | None) -> None:
+        """Take the run of a call, then those of the calls that were made within it."""
+        assert self.collector is not None
+        run = call.as_run(done, response)
+        self.runs.append(run)
+        self.collector.add(run)
+        self._count(call.work.trigger, run)
+        for one in call.answered:
+            self._record(*one)
 
     def _failed(self, call: Call, error: BaseException, stage: str) -> Response | None:
         """Log an error as its trigger kind and error behaviour do; only request plugins answer."""
@@ -399,6 +418,31 @@ class Runtime:
             self._end_next()
             self.settle()
         return next((r.response for r in self.collector.runs if r.request is request), None)
+
+    def request_within(self, caller: Call, trigger: Trigger, request: Mapping[str, Any]) -> Response | None:
+        """Answer a request that a plugin sends to the server that runs it, while its own call waits.
+
+        Raises:
+            WouldHang: the trigger is busy with a call that waits for this one.
+        """
+        with self._asking:
+            asked_by = {call.work.trigger.key for call in self._executing}
+            while trigger.busy and self._ends and trigger.key not in asked_by:
+                self._end_next()
+            if trigger.busy:
+                raise WouldHang(f"trigger {trigger.name!r} has one call at a time and waits for itself: it times out")
+            trigger.busy = not trigger.run_async
+            event, depth = caller.work.event, caller.work.depth + 1
+            work = Work(trigger, event, self.clock.now_ns, request=request, within=caller, depth=depth)
+            with shielded:  # its own plugin is stopped by a watch of its own
+                call = self._execute(work)
+            while call is not None and call.ended_ns is None and self._ends:
+                self._end_next()
+            if call is None or call.ended_ns is None:
+                return None
+            if call.written:
+                self.flush()  # the server answers after the flush that carries what the plugin wrote
+            return caller.answered[-1][2]
 
     def _answered(self, request: Mapping[str, Any]) -> bool:
         assert self.collector is not None

@@ -27,6 +27,7 @@ class Work:
         due_ns: virtual time at which it was handed to the trigger.
         batch: the flush of a WAL event. call_time_ns: the scheduled time. request: path, method, params, headers, body.
         causes: the calls whose writes are in the batch, unless the user wrote into it too.
+        within: the call that sent the request and waits for the answer.
         code: the code of the first attempt: the server reads a WAL plugin once a batch, however often it retries.
         reverse: a fault reverses the order of tables and rows.
     """
@@ -38,6 +39,7 @@ class Work:
     call_time_ns: int | None = None
     request: Mapping[str, Any] | None = None
     causes: tuple[Call, ...] = ()
+    within: Call | None = None
     depth: int = 0
     attempt: int = 1
     code: Snapshot | None = None

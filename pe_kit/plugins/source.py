@@ -166,7 +166,7 @@ class PluginFolder:
 
     Attributes:
         repository: where ``gh:`` paths lead. held: texts of ``gh:`` paths that are known already, for a rebuilt past.
-        home: the folder that plugins take for theirs; in a rebuilt past still the first one, with files beside the code.
+        home: the folder that plugins take for theirs; in a rebuilt past the first one, with the files beside the code.
     """
 
     def __init__(self, path: str | os.PathLike[str], repository: str | Path | None = None) -> None:

@@ -56,6 +56,7 @@ class Served:
         self.host, self.port = host, int(listener.getsockname()[1])
         self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
         self._service = Service(engine, None if token is None else Tokens(token, lambda: engine.now_ns))
+        self.admit = None if self._service.tokens is None else self._service.tokens.check
         self._app, self._flight = App(self._service), FlightFace(self._service)
         self._front = front(self._flight.port)
         config = uvicorn.Config(
