@@ -1,0 +1,10 @@
+def process_writes(influxdb3_local, table_batches, args=None):
+    if not table_batches:
+        return
+    settings = influxdb3_local.query("SELECT freezer, warmest FROM setting ORDER BY time")
+    limits = {row["freezer"]: row["warmest"] for row in settings}
+    for batch in table_batches:
+        for row in batch["rows"]:
+            if row["temp"] > limits.get(row["freezer"], -15):
+                line = LineBuilder("alarm").tag("freezer", row["freezer"]).float64_field("temp", row["temp"])
+                influxdb3_local.write(line.time_ns(row["time"]))
