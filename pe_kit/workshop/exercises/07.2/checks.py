@@ -54,5 +54,5 @@ def _played(source, writes):
         for write in writes:
             outcome = engine.write(write, "lab", precision="ns")
             outcome.raise_for_error()
-            found.append((sorted(outcome.lines.get("lab", [])), max((len(run.queries) for run in outcome.runs))))
+            found.append((sorted(outcome.lines.get("lab", [])), max(len(run.queries) for run in outcome.runs)))
     return found
