@@ -165,6 +165,12 @@ def _run_help(magics: Magics, got: Namespace) -> Card:
     )
 
 
+def _run_workbench(magics: Magics, _: Namespace) -> Any:
+    from pe_kit.notebook.workbench import Workbench
+
+    return Workbench(magics.engine, magics.variable)
+
+
 SUBCOMMANDS: dict[str, Subcommand] = {
     "runs": Subcommand(
         Options("%pe runs", "The newest runs as a DataFrame."), lambda magics, _: magics.engine.runs.frame
@@ -182,7 +188,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
     "workbench": Subcommand(
         Options("%pe workbench", "The widget to compose, fire and look with."),
-        lambda magics, _: magics.engine.workbench(),
+        _run_workbench,
     ),
     "topology": Subcommand(
         Options("%pe topology", "Who feeds whom, as a picture."), lambda magics, _: magics.engine.topology()

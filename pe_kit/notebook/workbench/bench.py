@@ -1,31 +1,58 @@
-"""The workbench as one widget: it reads the engine and calls it; it holds no logic of the engine."""
+"""The workbench as one widget: it reads the engine and calls it; it holds no logic of the engine.
+
+The browser's side is ``bench.js``: a page of forms. What someone presses comes as one message that carries all values
+of its form: a click never overtakes what was typed before it, and each click is one call. What there is to see goes out
+as traits of HTML.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as w
+import anywidget
+import traitlets as t
 
 from pe_kit.clock import as_text
+from pe_kit.engine.interrupt import AdvanceInterrupted
+from pe_kit.engine.topology import topology
 from pe_kit.errors import PeKitError
 from pe_kit.notebook import display
-from pe_kit.notebook.html import page
+from pe_kit.notebook.html import data, page
 from pe_kit.notebook.topology import topology_html
-from pe_kit.notebook.workbench import looks
-from pe_kit.notebook.workbench.code import CodeLine, call_text
-from pe_kit.notebook.workbench.compose import Compose
+from pe_kit.notebook.visible import count, lasting, visible
+from pe_kit.notebook.workbench import compose, looks
+from pe_kit.notebook.workbench.code import call_text, event_text, session_text
+from pe_kit.notebook.workbench.kept import Kept
+from pe_kit.notebook.workbench.offers import offers, upcoming_html
+from pe_kit.notebook.workbench.rows import Pager, chart_sql, page_sql
+from pe_kit.notebook.workbench.timeline import timeline_html
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
     from pe_kit.engine.history import View
 
-__all__ = ["Workbench"]
+__all__ = ["PANES", "Workbench"]
 
-PAGE = 50
+PANES = ("triggers", "runs", "logs", "cache", "tables", "fixtures", "topology")
 KEPT = 50
+"""Events that can be fired again from the list."""
+_EVERY = 0.2
+"""Real seconds between two looks at an engine that other cells work with."""
+_SHOWN = 40_000
+"""Characters of the last outcome that a saved notebook keeps."""
+
+_FILES = resources.files("pe_kit.notebook.workbench")
+Values = dict[str, Any]
 
 
-class Workbench(w.VBox):  # type: ignore[misc]
+class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     """Compose and fire events, move time, look at triggers, runs, logs, cache, tables and the topology, now or then.
 
     Args:
@@ -33,262 +60,430 @@ class Workbench(w.VBox):  # type: ignore[misc]
         variable: the engine's name in the lines of Python that it shows.
     """
 
+    _esm = _FILES.joinpath("bench.js").read_text("utf-8")
+    _css = _FILES.joinpath("bench.css").read_text("utf-8")
+    _pe_id = t.Unicode("").tag(sync=True)
+    clock = t.Unicode("").tag(sync=True)
+    timeline = t.Unicode("").tag(sync=True)
+    moment = t.Int(0).tag(sync=True)
+    latest = t.Int(0).tag(sync=True)
+    which = t.Unicode("now").tag(sync=True)
+    choices = t.Dict().tag(sync=True)
+    checked = t.Unicode("").tag(sync=True)
+    preview = t.Unicode("").tag(sync=True)
+    upcoming = t.Unicode("").tag(sync=True)
+    status = t.Unicode("").tag(sync=True)
+    code = t.Unicode("").tag(sync=True)
+    session = t.Unicode("").tag(sync=True)
+    last = t.Unicode("").tag(sync=True)
+    pane = t.Unicode(PANES[0]).tag(sync=True)
+    body = t.Unicode("").tag(sync=True)
+    chart = t.Unicode("").tag(sync=True)
+
     def __init__(self, engine: Engine, variable: str = "engine") -> None:
         self._engine = engine
         self._variable = variable
-        self._busy = False
-        self._fired: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self._fired: list[tuple[str, Values]] = []
         self._view: View | None = None
-        self._quiet = False
-        self.code = CodeLine()
-        self.compose = Compose(engine, self.fire)
-        self.last = w.HTML(page('<span class="pe-dim">what happens shows here</span>'))
-        self.time = w.HTML()
-        self.step = w.Button(description="Step", tooltip="do the next due thing")
-        self.duration = w.Text(value="10m", description="by", layout=w.Layout(width="160px"))
-        self.advance = w.Button(description="Advance", tooltip="let virtual time pass")
-        self.until = w.Text(placeholder="2026-01-01T06:00:00Z", description="to", layout=w.Layout(width="260px"))
-        self.run_to = w.Button(description="Run to", tooltip="let virtual time pass up to a moment")
-        self.timeline = w.HTML()
-        self.moment = w.IntSlider(
-            description="event", min=0, max=0, continuous_update=False, layout=w.Layout(width="98%")
-        )
-        self.which = w.HTML()
-        self.again = w.Dropdown(description="again", options=[("history of what was fired", -1)], value=-1)
-        self.trigger = w.Dropdown(description="trigger")
-        self.enable = w.Button(description="Enable")
-        self.disable = w.Button(description="Disable")
-        self.triggers, self.runs, self.cache = w.HTML(), w.HTML(), w.HTML()
-        self.key = w.Dropdown(description="key")
-        self.value = w.Text(description="value", placeholder="a Python literal")
-        self.put, self.delete = w.Button(description="Put"), w.Button(description="Delete")
-        self.log_trigger = w.Dropdown(description="trigger", options=[("all", "")], value="")
-        levels = [("all", ""), *((level, level) for level in ("INFO", "WARN", "ERROR"))]
-        self.log_level = w.Dropdown(description="level", options=levels, value="")
-        self.log_text = w.Text(description="text", placeholder="part of the text")
-        self.logs = w.HTML()
-        self.table = w.Dropdown(description="table")
-        self.page = w.BoundedIntText(description="page", min=1, value=1, max=1)
-        self.rows, self.chart = w.HTML(), w.HTML()
-        self.draw = w.Button(description="Chart", tooltip="draw the table's fields over time")
-        self.graph = w.HTML()
-        self.name = w.Text(description="name", placeholder="fixture name")
-        self.freeze = w.Button(description="Freeze", tooltip="keep this session as a fixture")
-        self._panes = [
-            (
-                "Triggers",
-                w.VBox([w.HBox([self.trigger, self.enable, self.disable]), self.triggers]),
-                self._show_triggers,
-            ),
-            ("Runs", self.runs, self._show_runs),
-            ("Logs", w.VBox([w.HBox([self.log_trigger, self.log_level, self.log_text]), self.logs]), self._show_logs),
-            ("Cache", w.VBox([w.HBox([self.key, self.value, self.put, self.delete]), self.cache]), self._show_cache),
-            ("Tables", w.VBox([w.HBox([self.table, self.page, self.draw]), self.rows, self.chart]), self._show_tables),
-            ("Topology", self.graph, self._show_topology),
-            ("Fixtures", w.VBox([w.HBox([self.name, self.freeze])]), lambda: None),
-        ]
-        self.tabs = w.Tab([pane for _, pane, _ in self._panes], titles=tuple(title for title, _, _ in self._panes))
-        wrapped = w.Layout(flex_flow="row wrap")
-        clock = w.VBox([
-            self.time,
-            w.HBox([self.step, self.duration, self.advance, self.until, self.run_to], layout=wrapped),
-            self.timeline, self.moment, self.which,
-        ])  # fmt: skip
-        super().__init__([clock, self.compose.widget, self.again, self.code, self.last, self.tabs])
+        self._working = self._due = False
+        self._looked = 0.0
+        self._filters: dict[str, Values] = {name: {} for name in PANES}
+        self._pager = Pager()
+        self._kept = Kept(engine, variable)
+        self._still: Any = None
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
+        super().__init__()
         self.add_class("pe-workbench")
-        self._wire()
-        self.refresh()
+        self._pe_id = self.model_id
+        self.last = page('<span class="pe-dim">what happens shows here</span>')
+        self.checked = compose.check_lines("")
+        self.on_msg(lambda _, content, __: self.do(content.get("do", ""), **content.get("values", {})))
+        self._look()
         self._unsubscribe = engine.on_event(self._changed)
-
-    def _wire(self) -> None:
-        self.step.on_click(lambda _: self.fire("step", (), {}))
-        self.advance.on_click(lambda _: self.fire("advance", (self.duration.value,), {}))
-        self.run_to.on_click(lambda _: self.fire("advance_to", (self.until.value,), {}))
-        self.enable.on_click(lambda _: self._of_trigger("enable_trigger"))
-        self.disable.on_click(lambda _: self._of_trigger("disable_trigger"))
-        self.put.on_click(lambda _: self._edit_cache(False))
-        self.delete.on_click(lambda _: self._edit_cache(True))
-        self.draw.on_click(lambda _: self._draw())
-        self.freeze.on_click(lambda _: self._freeze())
-        self.moment.observe(self._travel, "value")
-        self.again.observe(self._again, "value")
-        self.tabs.observe(lambda _: self._show_pane(), "selected_index")
-        for field in (self.log_trigger, self.log_level, self.log_text):
-            field.observe(lambda _: self._show_logs(), "value")
-        for number in (self.table, self.page):
-            number.observe(lambda _: self._show_tables(), "value")
 
     # -- doing --------------------------------------------------------------------------------------------------
 
-    def fire(self, method: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        """Call the engine, show what happened and the line that does the same. A second click waits for the first."""
-        if self._busy:
-            return
-        self._busy = True
-        self.code.value = call_text(self._variable, method, *args, **options)
+    def do(self, what: str, /, **values: Any) -> None:
+        """Do what a button does: ``what`` is its ``data-do``, ``values`` are those of its form and its own ``id``."""
+        work: Callable[[Values], None] | None = getattr(self, f"_do_{what}", None)
+        if work is None:
+            raise ValueError(f"the workbench has no button {what!r}")
         try:
-            outcome = getattr(self._engine, method)(*args, **options)
-            self.last.value = display.outcome_html(outcome) if outcome is not None else page("✔ done")
-            if method in ("write", "call", "request"):
-                self._fired = [*self._fired[-KEPT:], (method, args, options)]
+            with self.hold_sync():
+                work(values)
+        except AdvanceInterrupted as stopped:
+            self._said("■ interrupted", display.outcome_html(stopped.outcome))
         except PeKitError as error:
-            self.last.value = display.error_html(error)
+            self._said(f"✘ {type(error).__name__}", display.error_html(error))
+        except Exception as error:  # a click has nobody to raise to
+            self._said(
+                f"✘ {type(error).__name__}", page(f'<div class="pe-box pe-bad">✘ {data(str(error), 1000)}</div>')
+            )
+
+    def _said(self, status: str, html: str) -> None:
+        self.status, self.last = status, html
+        self._follow()
+
+    def fire(self, method: str, given: Values, code: str = "") -> None:
+        """Call the engine; show what happened and the line that does the same."""
+        code = code or call_text(self._variable, method, given)
+        self.code = code
+        self.status = f"… working: {visible(code, 80)}"
+        self.send_state(("status", "code"))  # at once, not when the work is done
+        before, self._engine.progress = self._engine.progress, self._progress
+        self._working, began = True, time.perf_counter()
+        try:
+            outcome = getattr(self._engine, method)(**given)
         finally:
-            self._busy = False
-        self.refresh()
+            self._working = False
+            self._engine.progress = before
+        if method in ("write", "call", "request"):
+            self._fired = [*self._fired[1 - KEPT :], (method, given)]
+        took = lasting(time.perf_counter() - began)
+        ok = outcome is None or outcome.ok
+        html = page("✔ done") if outcome is None else display.outcome_html(outcome)
+        self._said(f"{'✔ done' if ok else '✘ done, with errors'} in {took}", html)
 
-    def _of_trigger(self, method: str) -> None:
-        if self.trigger.value is not None:
-            database, name = self.trigger.value
-            self.fire(method, (name, database), {})
+    def _progress(self, start: int, now: int, target: int, runs: int) -> None:
+        """Say how far a long advance is; the browser may show it while the kernel is busy."""
+        if time.perf_counter() - self._looked > _EVERY:
+            self._looked = time.perf_counter()
+            share = (now - start) / max(target - start, 1)
+            self.status = f"… {share:4.0%} · {as_text(now)} · {count(runs, 'run')}; interrupt the kernel to stop"
+            self.send_state("status")
 
-    def _edit_cache(self, delete: bool) -> None:
-        if self.key.value is None:
-            return
-        database, trigger, key = self.key.value
-        if delete:
-            self.fire("delete_cached", (key,), {"trigger": trigger, "db": database})
-        else:
-            import ast
+    def _do_step(self, _: Values) -> None:
+        self.fire("step", {})
 
-            try:
-                value = ast.literal_eval(self.value.value)
-            except (ValueError, SyntaxError):
-                value = self.value.value
-            self.fire("put_cached", (key, value), {"trigger": trigger, "db": database})
+    def _do_flush(self, _: Values) -> None:
+        self.fire("flush", {})
 
-    def _freeze(self) -> None:
-        self.code.value = call_text(self._variable, "freeze", self.name.value)
-        try:
-            self.last.value = page(f"✔ frozen: {self._engine.freeze(self.name.value)}")
-        except PeKitError as error:
-            self.last.value = display.error_html(error)
+    def _do_advance(self, values: Values) -> None:
+        self.fire("advance", {"duration": values["duration"]})
 
-    def _again(self, change: dict[str, Any]) -> None:
-        if change["new"] is not None and change["new"] >= 0:
-            self.compose.load(*self._fired[change["new"]])
+    def _do_run_to(self, values: Values) -> None:
+        self.fire("advance_to", {"t": values["t"]})
 
-    def _draw(self) -> None:
-        from pe_kit.notebook.plot import chart_bundle
+    def _do_write(self, values: Values) -> None:
+        self.fire(*compose.write_of(values))
 
-        if self.table.value is not None:
-            database, table = self.table.value
-            self.code.value = call_text(self._variable, "plot", table, database)
-            bundle = chart_bundle(self._engine.plot(table, database))
-            self.chart.value = bundle.get("text/html") or bundle.get("image/svg+xml", "")
+    def _do_call(self, values: Values) -> None:
+        self.fire(*compose.call_of(values))
 
-    # -- looking ------------------------------------------------------------------------------------------------
+    def _do_next_five(self, values: Values) -> None:
+        self.fire(*compose.fifth_time(self._engine, values))
+
+    def _do_request(self, values: Values) -> None:
+        self.fire(*compose.request_of(values))
+
+    def _do_signal(self, values: Values) -> None:
+        made, text, names = compose.signal_of(values, as_text(self._engine.now_ns))
+        line = f"{names}\n{self._variable}.write(({text}).lp(), {values['database']!r})"
+        self.fire("write", {"data": made.lp(), "db": values["database"]}, line)
+
+    def _do_play(self, values: Values) -> None:
+        made, text, names = compose.signal_of(values, as_text(self._engine.now_ns))
+        line = f"{names}\n{self._variable}.play({text}, {values['database']!r})"
+        self.fire("play", {"series": made, "db": values["database"], "progress": False}, line)
+
+    def _do_enable(self, values: Values) -> None:
+        database, name = values["id"]
+        self.fire("enable_trigger", {"name": name, "db": database})
+
+    def _do_disable(self, values: Values) -> None:
+        database, name = values["id"]
+        self.fire("disable_trigger", {"name": name, "db": database})
+
+    def _do_put(self, values: Values) -> None:
+        self.fire(*compose.cached_of(values))
+
+    def _do_delete(self, values: Values) -> None:
+        database, trigger, key = values["id"]
+        given = {"key": key, "trigger": trigger, "db": database}
+        self.fire("delete_cached", {k: v for k, v in given.items() if v is not None})
+
+    def _do_edit(self, values: Values) -> None:
+        database, trigger, key = values["id"]
+        for _, d, name, k, entry in self._state._runtime.cache.entries():
+            if (d, name, k) == (database, trigger, key):
+                ttl = "" if entry.expires_ns is None else f"{(entry.expires_ns - self._state.now_ns) / 1e9:g}"
+                scope = json.dumps([database, trigger])
+                self._fill("cache", {"scope": scope, "key": key, "value": repr(entry.value), "ttl": ttl})
+
+    # -- composing ------------------------------------------------------------------------------------------------
+
+    def _fill(self, form: str, values: Values) -> None:
+        """Put values into a form of the browser."""
+        self.send({"fill": form, "values": values})
+
+    def _do_again(self, values: Values) -> None:
+        if values.get("again"):
+            form, found = compose.values_of(*self._fired[-int(values["again"])])
+            if form == "write":
+                self.checked = compose.check_lines(found["lines"])
+            self._fill(form, found)
+
+    def _do_template(self, values: Values) -> None:
+        form = values["form"]
+        found = compose.TEMPLATES[form].get(values["template"])
+        if found is not None:
+            if "lines" in found:
+                self.checked = compose.check_lines(found["lines"])
+            self._fill(form, found)
+            if form == "signal":
+                self._do_preview({**values, **found})
+
+    def _do_check(self, values: Values) -> None:
+        self.checked = compose.check_lines(values["lines"])
+
+    def _do_preview(self, values: Values) -> None:
+        self.preview = compose.preview(values, as_text(self._engine.now_ns))
+
+    # -- the past -------------------------------------------------------------------------------------------------
 
     @property
     def _state(self) -> Engine | View:
         return self._engine if self._view is None else self._view
 
-    def _changed(self) -> None:
-        if not self._busy:
-            self.refresh()
+    def _do_travel(self, values: Values) -> None:
+        wanted = int(values["id"] if "id" in values else values["n"])
+        self._leave()
+        self.code = ""
+        if wanted < self._engine._history.count:
+            self._view = self._engine.at(wanted)
+            self.code = f"{self._variable}.at({wanted})"
+        event = next(
+            (event_text(e, self._variable) for e in reversed(self._engine._history.events) if e.id == wanted), ""
+        )
+        self.status = f"event {wanted}" if wanted else "the beginning"
+        self._filters["runs"] = {"event": wanted}
+        runs = looks.runs_html(self._state, 1, wanted)
+        self.last = page(f'<pre class="pe-code" tabindex="0">{data(event, 2000, lines=True)}</pre>') + runs
+        self._look(travelled=True)
 
-    def _travel(self, change: dict[str, Any]) -> None:
-        if self._quiet:
-            return
-        last, wanted = self.moment.max, change["new"]
+    def _do_now(self, _: Values) -> None:
+        self._leave()
+        self.code, self.status = "", "now"
+        self._look()
+
+    def _do_event(self, values: Values) -> None:
+        self._filters["runs"] = {"event": int(values["id"])}
+        self._do_pane({"pane": "runs"})
+
+    def _leave(self) -> None:
+        """Close the engine of the past that was looked at: it has a folder of its own."""
+        if self._view is not None:
+            self._view._engine.close()
+            self._view = None
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    def _do_pane(self, values: Values) -> None:
+        self.pane = values["pane"]
+        self.body, self.code = self._pane_html(), self._looked_at()
+
+    def _filter(self, pane: str, values: Values, code: str = "") -> None:
+        before = self.pane, self._filters[pane]
+        self.pane, self._filters[pane] = pane, before[1] | {k: v for k, v in values.items() if k != "id"}
         try:
-            self._view = None if wanted >= last else self._engine.at(wanted)
-        except PeKitError as error:
-            self.last.value = display.error_html(error)
-        self.code.value = "" if self._view is None else call_text(self._variable, "at", wanted)
-        self._show()
+            self.body = self._pane_html()
+        except Exception:
+            self.pane, self._filters[pane] = before
+            raise
+        self.code = code or self._looked_at()
 
-    def refresh(self) -> None:
-        """Show the engine as it is now."""
-        self._view, self._quiet = None, True
-        self.moment.max = self._engine._history.count
-        self.moment.value = self.moment.max
-        self._quiet = False
-        self.compose.refresh()
-        options = [("history of what was fired", -1)]
-        options += [(call_text("", m, *a, **o)[1:120], i) for i, (m, a, o) in enumerate(self._fired)]
-        self.again.options = options
-        self.again.value = -1
-        self._show()
+    def _do_logs(self, values: Values) -> None:
+        self._filter("logs", values | {"page": 1})
 
-    def _show(self) -> None:
-        state = self._state
-        self.time.value = page(f"<b>{as_text(state.now_ns)}</b> {'virtual time' if self._view is None else 'then'}")
-        self.timeline.value = looks.timeline_html(self._engine, self.moment.value)
-        past = (
-            "now" if self._view is None else f"as it was after event {self.moment.value}; move the slider right for now"
-        )
-        self.which.value = page(f'<span class="pe-dim">{past}</span>')
-        triggers = list(state._runtime.triggers)
-        _choose(self.trigger, [(f"{t.database}.{t.name}", t.key) for t in triggers])
-        _choose(self.log_trigger, [("all", ""), *((t.name, t.name) for t in triggers)])
-        cached = [(f"{d}.{t}: {k}", (d, t, k)) for n, d, t, k, _ in state._runtime.cache.entries() if n == "trigger"]
-        shared = [
-            (f"global: {k}", (None, None, k)) for n, _, _, k, _ in state._runtime.cache.entries() if n == "global"
-        ]
-        _choose(self.key, cached + shared)
-        store = state._runtime.store
-        names = [(f"{d}.{t}", (d, t)) for d in store.database_names() for t in store.table_names(d)]
-        _choose(self.table, names)
-        self._show_pane()
+    def _do_logs_page(self, values: Values) -> None:
+        self._filter("logs", {"page": values["id"]})
 
-    def _show_pane(self) -> None:
-        self._panes[self.tabs.selected_index or 0][2]()
+    def _do_runs_page(self, values: Values) -> None:
+        self._filter("runs", {"page": values["id"], "event": None})
 
-    def _show_triggers(self) -> None:
-        self.triggers.value = looks.triggers_html(self._state)
-
-    def _show_runs(self) -> None:
-        self.runs.value = looks.runs_pane(self._state)
-
-    def _show_logs(self) -> None:
-        self.logs.value = looks.logs_html(
-            self._state, self.log_trigger.value or "", self.log_level.value or "", self.log_text.value
-        )
-
-    def _show_cache(self) -> None:
-        self.cache.value = looks.cache_html(self._state)
-
-    def _show_tables(self) -> None:
-        if self.table.value is None:
-            self.rows.value = page("no tables yet")
+    def _do_run(self, values: Values) -> None:
+        runs = self._engine.runs
+        place = next((i for i in range(1, len(runs) + 1) if runs[-i].id == values["id"]), None)
+        if place is None:
+            self.status = "that run is no longer kept"
             return
-        database, table = self.table.value
-        quoted = table.replace('"', '""')
-        total = int(self._state.query_arrow(f'SELECT count(*) AS n FROM "{quoted}"', database)["n"][0].as_py())
-        self.page.max = max(1, -(-total // PAGE))
-        offset = (self.page.value - 1) * PAGE
-        frame = self._state.query(f'SELECT * FROM "{quoted}" ORDER BY time LIMIT {PAGE} OFFSET {offset}', database)
-        shown = f"rows {offset + 1 if total else 0} to {offset + len(frame)} of {total}"
-        self.rows.value = page(f"<div>{shown}</div>") + looks.frame_html(frame, "engine.query(...)", PAGE)
+        self.last, self.code = display.run_html(runs[-place]), f"{self._variable}.runs[-{place}]"
+        self.status = f"run {values['id']}"
 
-    def _show_topology(self) -> None:
-        self.graph.value = topology_html(self._engine.topology())
+    def _do_table(self, values: Values) -> None:
+        same = values.get("table") == self._filters["tables"].get("table")
+        self.chart = self.chart if same else ""
+        self._filter("tables", values | {"page": int(values.get("page") or 1) if same else 1})
+
+    def _do_table_page(self, values: Values) -> None:
+        self._filter("tables", {"page": values["id"]})
+
+    def _do_chart(self, values: Values) -> None:
+        from pe_kit.notebook.plot import chart_bundle, plot
+
+        self._filter("tables", {"table": values["table"]})
+        database, name = json.loads(values["table"])
+        sql = chart_sql(self._state._runtime.store.table(database, name), values.get("field", ""))
+        self.code = f"{self._variable}.plot({sql!r}, {database!r})"
+        bundle = chart_bundle(plot(self._state, sql, database))  # type: ignore[arg-type]  # a View is queried alike
+        self.chart = bundle.get("text/html") or bundle.get("image/svg+xml", "")
+
+    def _do_session(self, _: Values) -> None:
+        self.session = session_text(self._engine.history, self._variable)
+
+    # -- fixtures -------------------------------------------------------------------------------------------------
+
+    def _did(self, shown: tuple[str, str], status: str) -> None:
+        html, self.code = shown
+        self.status = status
+        self.last = html or self.last
+        self.body = self._pane_html()
+
+    def _do_freeze(self, values: Values) -> None:
+        self._do_folder(values)
+        self._did(self._kept.freeze(values["name"], values.get("last", ""), values["folder"]), "✔ frozen")
+
+    def _do_folder(self, values: Values) -> None:
+        self._filters["fixtures"], self.pane = {"folder": values["folder"]}, "fixtures"
+        self.body = self._pane_html()
+
+    def _do_replay(self, values: Values) -> None:
+        self._did(self._kept.replay(values["id"]), "replayed")
+
+    def _do_pending(self, values: Values) -> None:
+        self._did(self._kept.show(values["id"]), "what is pending")
+
+    def _do_accept(self, values: Values) -> None:
+        self._did(self._kept.accept(values["id"], values.get("row", [])), "✔ accepted")
+
+    def _do_reject(self, values: Values) -> None:
+        self._did(self._kept.reject(values["id"]), "✔ rejected")
+
+    # -- what is there ----------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        """Follow what others do: at once, but a cell that fires thousands of events is looked at now and then."""
+        if self._working:
+            return
+        wait = self._looked + _EVERY - time.perf_counter()
+        if self._loop is None or (wait <= 0 and threading.current_thread() is threading.main_thread()):
+            self._follow()
+        elif not self._due:
+            self._due = True
+            self._loop.call_soon_threadsafe(lambda: self._loop and self._loop.call_later(max(wait, 0), self._follow))
+
+    def _follow(self) -> None:
+        self._due = False
+        if self._engine.closed:
+            self.status = "the engine is closed"
+            return
+        try:
+            with self.hold_sync():
+                self._look()
+        except Exception as error:  # never let the cell fail that only wrote something
+            self.status = f"✘ {type(error).__name__}: {visible(str(error), 200)}"
+
+    def _look(self, *, travelled: bool = False) -> None:
+        """Show the engine as it is now, or the moment of its past that was just chosen."""
+        if not travelled:
+            self._leave()
+        state = self._state
+        self.latest = self._engine._history.count
+        self.moment = self.latest if self._view is None else self._view.event
+        now = "virtual time" if self._engine.is_virtual else "wall clock"
+        self.clock = page(f"<b>{as_text(state.now_ns)}</b> {now if self._view is None else 'then'}")
+        self.which = "now" if self._view is None else f"as it was after event {self.moment} of {self.latest}"
+        self.timeline = timeline_html(self._engine, self.moment)
+        self.choices = offers(state, self._fired, self._table())
+        if not travelled:
+            self.upcoming = upcoming_html(self._engine)
+        self.body = self._pane_html()
+        self._looked = time.perf_counter()
+        if self._still is not None:
+            self._still.update({"text/html": self.static_html(), "text/plain": ""}, raw=True)
+
+    def _table(self) -> Any:
+        """The table that is looked at: the chosen one, else the first."""
+        store = self._state._runtime.store
+        chosen = self._filters["tables"].get("table")
+        if chosen:
+            database, name = json.loads(chosen)
+            if store.has_database(database) and store.has_table(database, name):
+                return store.table(database, name)
+        for database in store.database_names():
+            for name in store.table_names(database) if database != "_internal" else ():
+                self._filters["tables"]["table"] = json.dumps([database, name])
+                return store.table(database, name)
+        return None
+
+    def _pane_html(self) -> str:
+        state, given = self._state, self._filters[self.pane]
+        if self.pane == "triggers":
+            return looks.triggers_html(state)
+        if self.pane == "runs":
+            return looks.runs_html(state, given.get("page", 1), given.get("event"))
+        if self.pane == "logs":
+            trigger, level, text = (given.get(k, "") for k in ("trigger", "level", "text"))
+            return looks.logs_html(state, trigger, level, text, given.get("page", 1))
+        if self.pane == "cache":
+            return looks.cache_html(state)
+        if self.pane == "fixtures":
+            return self._kept.html(given.get("folder", "fixtures"))
+        if self.pane == "topology":
+            return topology_html(topology(state._runtime))
+        table = self._table()
+        if table is None:
+            return page("no tables yet")
+        number = int(given.get("page", 1))
+        return looks.rows_html(self._pager.page(table, number), number)
+
+    def _looked_at(self) -> str:
+        """The line that gives what the pane shows."""
+        given = self._filters[self.pane]
+        of = self._variable if self._view is None else f"{self._variable}.at({self._view.event})"
+        if self.pane == "logs":
+            trigger = given.get("trigger", "").partition(".")[2]
+            chosen = {k: v for k, v in (("trigger", trigger), ("level", given.get("level"))) if v}
+            text = call_text(of, "logs", chosen)
+            found = given.get("text")
+            return text + (f'.loc[lambda d: d["log_text"].str.contains({found!r}, regex=False)]' if found else "")
+        if self.pane == "tables" and given.get("table"):
+            database, name = json.loads(given["table"])
+            sql = page_sql(name, int(given.get("page", 1)))
+            return f"{of}.query({sql!r}, {database!r})"
+        plain = {
+            "triggers": f"{of}.triggers",
+            "runs": f"{of}.runs",
+            "cache": f"{of}.cache",
+            "topology": f"{of}.topology()",
+        }
+        return plain.get(self.pane, "")
 
     # -- staying readable -----------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Stop following the engine."""
         self._unsubscribe()
+        self._leave()
         super().close()
 
     def static_html(self) -> str:
         """The last state as plain HTML, for saved notebooks and exports."""
         note = page('<div class="pe-dim">the workbench as it was; run the cell to use it</div>')
-        parts = [note, self.time.value, self.timeline.value, looks.triggers_html(self._state), self.last.value]
-        return "".join(parts)
+        code = page(f"<pre class='pe-code'>{data(self.code, 2000, lines=True)}</pre>") if self.code else ""
+        last = self.last if len(self.last) <= _SHOWN else page("the last outcome was too large to be kept here")
+        triggers = "" if self.pane == "triggers" else looks.triggers_html(self._state)
+        body = "".join([note, self.clock, self.timeline, code, last, triggers, page(f"<b>{self.pane}</b>"), self.body])
+        body = re.sub(r"<(/?)button\b", r"<\1span", body)  # nothing there to press
+        return f'<style>{self._css}</style><div class="pe-still" data-of="{self.model_id}">{body}</div>'
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/html": self.static_html()}
+    def _ipython_display_(self, **_: Any) -> None:
+        """Show the widget and, for when no kernel is behind it, its state as plain HTML, which is kept up to date."""
+        from IPython.display import display as show
 
-
-def _choose(field: w.Dropdown, options: list[tuple[str, Any]]) -> None:
-    """Offer options; the choice stays where it is still there, else it is the first."""
-    if tuple(field.options) == tuple(options):
-        return
-    chosen = field.value
-    field.options = options
-    values = [value for _, value in options]
-    if values:
-        field.value = chosen if chosen in values else values[0]
+        bundle, metadata = self._repr_mimebundle_()
+        show(bundle, metadata=metadata, raw=True)
+        self._still = show({"text/html": self.static_html(), "text/plain": ""}, raw=True, display_id=True)

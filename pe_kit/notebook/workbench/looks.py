@@ -1,50 +1,72 @@
-"""What the workbench's panes show: HTML of a state, which is an engine or a moment of its past."""
+"""What the panes show: HTML of a state, which is an engine or a moment of its past.
+
+A button carries what it does in ``data-do`` and with what in ``data-id`` (JSON); the screen sends both.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from html import escape
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import as_text
-from pe_kit.engine.outcome import Runs
-from pe_kit.notebook.html import Room, cell, page, table
-from pe_kit.notebook.visible import show_object
+from pe_kit.engine.cache import CacheEntry
+from pe_kit.notebook.html import Cell, Room, cell, data, page, pre, table
+from pe_kit.notebook.text import run_line
+from pe_kit.notebook.tree import Branch, causes
+from pe_kit.notebook.visible import count, show_object, visible
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pe_kit.engine.engine import Engine
     from pe_kit.engine.history import View
+    from pe_kit.notebook.workbench.rows import Page
 
-__all__ = ["cache_html", "frame_html", "logs_html", "runs_pane", "timeline_html", "triggers_html"]
+__all__ = ["ROWS", "button", "cache_html", "logs_html", "pages", "rows_html", "runs_html", "triggers_html"]
 
-_ROWS = 50
-_MARKS = 300
+ROWS = 50
+_LONG_KEY = 500
+_DEEP = 24
+
+State = "Engine | View"
 
 
-def frame_html(frame: pd.DataFrame, where: str, most: int = _ROWS) -> str:
-    """The first rows of a frame as a table."""
-    rows = [("", [cell(value) for value in row]) for row in frame.head(most).itertuples(index=False)]
-    return page(
-        table([str(c) for c in frame.columns], rows, len(frame), Room(120_000), where) if len(frame) else "nothing yet"
-    )
+def button(do: str, given: Any, text: str, label: str = "", *, key: bool = True) -> str:
+    """Make a button; ``label`` says more than its text to who cannot see where it stands."""
+    of = escape(json.dumps(given))
+    named = f' aria-label="{escape(visible(label, 200))}"' if label else ""
+    held = f' data-key="{do} {of}"' if key else ""
+    return f'<button type="button" data-do="{do}" data-id="{of}"{held}{named}>{text}</button>'
+
+
+def pages(do: str, number: int, last: int, said: str) -> str:
+    """Make the line with which pages are turned."""
+    back = button(do, number - 1, "◀", "page before", key=False) if number > 1 else ""
+    on = button(do, number + 1, "▶", "next page", key=False) if number < last else ""
+    return f'<div class="pe-bar">{back}<span>{escape(said)}</span>{on}</div>'
 
 
 def triggers_html(state: Engine | View) -> str:
-    """State, settings, next time, calls, errors, p50 and a sparkline of durations."""
+    """State, settings, next time, calls, errors, p50, a sparkline of durations; buttons to enable and disable."""
     rows = []
-    for t in state._runtime.triggers:
+    for t in islice(state._runtime.triggers, 200):
         stats = t.stats
-        p50 = sorted(stats.durations)[len(stats.durations) // 2] * 1e3 if stats.durations else None
+        p50 = f"{sorted(stats.durations)[len(stats.durations) // 2] * 1e3:.3f} ms" if stats.durations else ""
         symbol = "⏸ disabled" if t.disabled else f"✘ {t.stopped}" if t.stopped else "✔ running"
-        values: list[Any] = [
-            f"{t.database}.{t.name}", symbol, t.spec.text, t.path,
-            as_text(t.next_ns) if t.next_ns is not None and t.running else "", stats.runs, stats.errors,
-            "" if p50 is None else f"{p50:.3f} ms", _spark(list(stats.durations)[-40:]),
-        ]  # fmt: skip
-        rows.append(("", [cell(v) for v in values]))
-    columns = ["trigger", "state", "specification", "plugin", "next", "calls", "errors", "p50", "durations"]
-    return page(table(columns, rows, len(rows), Room(100_000), "engine.triggers") if rows else "no triggers yet")
+        settings = [t.error_behavior, *(["asynchronous"] if t.run_async else [])]
+        settings += [f"{k}={visible(v, 60)}" for k, v in (t.arguments or {}).items()]
+        name = f"{t.database}.{t.name}"
+        do, word = ("enable", "Enable") if t.disabled else ("disable", "Disable")
+        upcoming = as_text(t.next_ns) if t.next_ns is not None and t.running else ""
+        values: list[Any] = [name, symbol, t.spec.text, t.path, ", ".join(settings), upcoming, stats.runs, stats.errors]
+        spark = f'<span role="img" aria-label="durations of the last runs">{_spark(list(stats.durations)[-24:])}</span>'
+        act = button(do, [t.database, t.name], word, f"{word} {name}")
+        rows.append(("", [*(cell(v, short=True) for v in values), Cell(p50, "pe-number"), Cell(spark), Cell(act)]))
+    columns = ["trigger", "state", "specification", "plugin", "settings", "next", "calls", "errors", "p50", "durations"]
+    if not rows:
+        return page("no triggers yet")
+    return page(table([*columns, "do"], rows, len(list(state._runtime.triggers)), Room(120_000), "engine.triggers"))
 
 
 def _spark(values: list[float]) -> str:
@@ -53,68 +75,109 @@ def _spark(values: list[float]) -> str:
 
 
 def cache_html(state: Engine | View) -> str:
-    """Namespaces, keys, values, and how much virtual time is left."""
-    now, rows = state.now_ns, []
-    for namespace, database, trigger, key, entry in state._runtime.cache.entries():
-        left = "" if entry.expires_ns is None else f"{(entry.expires_ns - now) / 1e9:,.0f} s left"
-        owner = f"{database}.{trigger}" if database else (trigger or "")
-        rows.append(("", [cell(namespace), cell(owner), cell(key), cell(show_object(entry.value, 400)), cell(left)]))
-    columns = ["namespace", "trigger", "key", "value", "expiry"]
-    return page(table(columns, rows[:200], len(rows), Room(120_000), "engine.cache") if rows else "the cache is empty")
+    """Namespaces, keys, values that can be unfolded, and how much virtual time is left; buttons to edit and delete."""
+    now, found = state.now_ns, list(state._runtime.cache.entries())
+    rows = [("", _entry(now, *entry)) for entry in found[:200]]
+    columns = ["namespace", "trigger", "key", "value", "expires", "do"]
+    if not rows:
+        return page("the cache is empty")
+    return page(table(columns, rows, len(found), Room(160_000), "engine.cache"))
 
 
-def logs_html(state: Engine | View, trigger: str, level: str, text: str) -> str:
-    """The newest log rows that fit the filters, newest first."""
+def _entry(
+    now: int, namespace: str, database: str | None, trigger: str | None, key: str, entry: CacheEntry
+) -> list[Cell]:
+    left = "never" if entry.expires_ns is None else f"in {(entry.expires_ns - now) / 1e9:,.0f} s"
+    owner = f"{database}.{trigger}" if database else (trigger or "")
+    short = show_object(entry.value, 120)
+    value = cell(short, 400)
+    if len(short) > 60:
+        folded = f'<details data-key="{escape(visible(f"{owner} {key}"))}"><summary>{data(short, 60)}</summary>'
+        value = Cell(f"{folded}{pre(show_object(entry.value, 2000), 4000)}</details>")
+    acts = ""
+    if namespace != "test" and len(key) <= _LONG_KEY:
+        where = [database, trigger, key]
+        acts = button("edit", where, "Edit", f"Edit {key}") + " " + button("delete", where, "Delete", f"Delete {key}")
+    return [cell(namespace), cell(owner), cell(key), value, cell(left), Cell(acts, "pe-short")]
+
+
+def logs_html(state: Engine | View, trigger: str, level: str, text: str, number: int) -> str:
+    """The log rows that fit the filters, newest first, in pages."""
     signs = {"ERROR": ("pe-bad", "✘ ERROR"), "WARN": ("pe-warn", "⚠ WARN"), "INFO": ("pe-info", "ℹ INFO")}
     found = [
         r
-        for r in reversed(state._runtime.logbook)
-        if (not trigger or r.trigger_name == trigger) and (not level or r.level == level) and text in r.text
+        for r in reversed(tuple(state._runtime.logbook))
+        if (not trigger or f"{r.database}.{r.trigger_name}" == trigger)
+        and (not level or r.level == level)
+        and text in r.text
     ]
+    last = max(1, -(-len(found) // ROWS))
+    first = (min(number, last) - 1) * ROWS
     rows = [
         (
             signs[r.level][0],
-            [cell(signs[r.level][1]), cell(as_text(r.time_ns)), cell(r.trigger_name), cell(r.text, 400)],
+            [
+                *(cell(t, 80, short=True) for t in (signs[r.level][1], as_text(r.time_ns), r.trigger_name)),
+                cell(r.text, 400),
+            ],
         )
-        for r in found[:_ROWS]
+        for r in found[first : first + ROWS]
     ]
-    return page(
-        table(["level", "time", "trigger", "text"], rows, len(found), Room(100_000), "engine.logs()")
-        if rows
-        else "no rows"
-    )
+    if not rows:
+        return page("no rows")
+    said = f"{first + 1:,} to {first + len(rows):,} of {count(len(found), 'row')}, newest first"
+    body = table(["level", "time", "trigger", "text"], rows, len(rows), Room(120_000), "engine.logs()")
+    return page(pages("logs_page", min(number, last), last, said) + body)
 
 
-def runs_pane(state: Engine | View, event: int | None = None) -> str:
-    """The newest runs, or those of one event, as the tree of their causes."""
-    from pe_kit.notebook.display import runs_html
+def rows_html(found: Page, number: int) -> str:
+    """One page of a table, and its schema."""
+    rows = [("", [cell(value) for value in row]) for row in found.rows]
+    said = f"rows {found.first:,} to {found.first + len(rows) - bool(rows):,} of {found.total:,}"
+    body = table(found.columns, rows, len(rows), Room(120_000), "engine.query(...)") if rows else ""
+    types = [("", [cell(n), cell(t)]) for n, t in zip(found.columns, found.types, strict=True)]
+    schema = table(["column", "type"], types, len(types), Room(30_000), "engine.query(...)")
+    folded = f'<details data-key="schema"><summary>Schema: {count(len(types), "column")}</summary>{schema}</details>'
+    return page(pages("table_page", min(number, found.pages), found.pages, said) + body + folded)
 
-    runs = [r for r in state._runtime.runs if event is None or r.event.id == event]
-    return runs_html(Runs(runs[-_ROWS:])) if runs else page("no runs yet")
+
+def runs_html(state: Engine | View, number: int, event: int | None) -> str:
+    """The runs, newest first, as the tree of their causes, in pages; or those of one event."""
+    runs = state._runtime.runs
+    total = len(runs)
+    if event is None:
+        last = max(1, -(-total // ROWS))
+        number = min(number, last)
+        found = list(islice(reversed(runs), (number - 1) * ROWS, number * ROWS))
+        said = f"runs, newest first: {len(found):,} of {total:,}"
+    else:
+        last, number = 1, 1
+        found = [r for r in islice(reversed(runs), 20_000) if r.event.id == event]
+        said = f"{count(len(found), 'run')} of event {event}"
+        found = found[-200:]
+    if not found:
+        return page("no runs yet" if event is None else f"event {event} fired nothing")
+    every = button("runs_page", 1, "Show all runs", key=False) if event is not None else ""
+    tree = _tree(list(reversed(causes(reversed(found)))), Room(100_000))
+    return page(pages("runs_page", number, last, said) + every + tree)
 
 
-def timeline_html(engine: Engine, selected: int) -> str:
-    """The newest events as marks in their order; the shape says the kind, so colour is not needed."""
-    events = engine.history[-_MARKS:]
-    if not events:
-        return page("no events yet")
-    first, last = events[0].time_ns, max(engine.now_ns, events[-1].time_ns + 1)
-    shapes = {"write": "▲", "load": "△", "flush": "▼", "request": "●", "call": "◆", "advance_to": "▶", "step": "▷"}
-    failed = {r.event.id for r in engine._runtime.runs if not r.ok}
-    marks = []
-    for place, e in enumerate(events):
-        x = 10 + 960 * place / max(len(events) - 1, 1)
-        symbol = shapes.get(e.kind, "■")
-        tone = "var(--jp-error-color1,#d32f2f)" if e.id in failed else "currentColor"
-        word = f"event {e.id}: {e.kind} at {as_text(e.time_ns)}" + (", with errors" if e.id in failed else "")
-        y = 34 if e.id == selected else 24
-        mark = "✘" if e.id in failed else symbol
-        marks.append(f'<text x="{x:.1f}" y="{y}" fill="{tone}"><title>{escape(word)}</title>{mark}</text>')
-    line = '<line x1="10" y1="40" x2="980" y2="40" stroke="currentColor"/>'
-    ends = f'<text x="10" y="56">{as_text(first)}</text><text x="980" y="56" text-anchor="end">{as_text(last)}</text>'
-    return page(
-        f'<svg role="img" aria-label="timeline of {len(events)} events" viewBox="0 0 990 60" style="width:100%;'
-        f'color:var(--jp-content-font-color1,currentColor);font-size:12px" fill="currentColor">'
-        f"{line}{ends}{''.join(marks)}</svg>"
-        '<div class="pe-dim">▲ write △ load ▼ flush ● request ◆ call ▶ advance ■ other ✘ with errors</div>'
-    )
+def _tree(branches: Sequence[Branch], room: Room, depth: int = 0) -> str:
+    items: list[str] = []
+    for branch in branches:
+        run = branch.run
+        sign = f'<span role="img" aria-label="{"ok" if run.ok else "failed"}">{"✔" if run.ok else "✘"}</span>'
+        text = f"{sign} <b>{data(run.trigger, 80)}</b> · {data(run_line(run), 200)}"
+        line = button("run", run.id, text)
+        if not room.take(line):
+            items.append(f'<li class="pe-dim">… {count(len(branches) - len(items), "more run")} not shown</li>')
+            break
+        if not branch.children or depth == _DEEP:
+            items.append(f"<li>{line}</li>")
+            continue
+        below = _tree(branch.children, room, depth + 1)
+        fired = count(len(branch.children), "run")
+        items.append(
+            f'<li>{line}<details open data-key="below {run.id}"><summary>fired {fired}</summary>{below}</details></li>'
+        )
+    return f'<ul class="pe-tree">{"".join(items)}</ul>'

@@ -1,0 +1,61 @@
+"""What the lists of the forms offer, and what is due next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pe_kit.clock import as_text
+from pe_kit.notebook.html import data, page
+from pe_kit.notebook.visible import visible
+from pe_kit.notebook.workbench.code import call_text
+from pe_kit.notebook.workbench.compose import TEMPLATES
+
+if TYPE_CHECKING:
+    from pe_kit.engine.engine import Engine
+    from pe_kit.engine.history import View
+    from pe_kit.store.table import Table
+
+__all__ = ["offers", "upcoming_html"]
+
+_MOST = 500
+
+
+def offers(
+    state: Engine | View, fired: Sequence[tuple[str, dict[str, Any]]], table: Table | None
+) -> dict[str, list[list[str]]]:
+    """List name -> pairs of what is read and what it means; names of triggers and tables mean ``[database, name]``."""
+    runtime = state._runtime
+    store = runtime.store
+    triggers = list(runtime.triggers)[:_MOST]
+    databases = [name for name in store.database_names() if name != "_internal"]
+    named = [(f"{t.database}.{t.name}", json.dumps([t.database, t.name]), t.kind) for t in triggers]
+    newest_first = enumerate(reversed(fired), 1)
+    offered: dict[str, Iterable[tuple[str, Any]]] = {
+        "databases": [(name, name) for name in databases],
+        "schedules": [(name, value) for name, value, kind in named if kind == "schedule"],
+        "paths": [(path, path) for path in runtime.triggers.routes],
+        "triggers": [("all", ""), *((name, name) for name, _, _ in named)],
+        "scopes": [("global", "[null, null]"), *((name, value) for name, value, _ in named)],
+        "tables": [(f"{d}.{n}", json.dumps([d, n])) for d in databases for n in store.table_names(d)[:_MOST]],
+        "fields": [
+            ("all fields", ""),
+            *((f.name, f.name) for f in (table.schema if table else ()) if f.name != "time"),
+        ],
+        "again": [("choose an event", ""), *((call_text("", *call)[1:], place) for place, call in newest_first)],
+    }
+    offered |= {f"{form} templates": [("choose", ""), *((n, n) for n in of)] for form, of in TEMPLATES.items()}
+    return {name: [[visible(label, 100), str(value)] for label, value in pairs] for name, pairs in offered.items()}
+
+
+def upcoming_html(engine: Engine) -> str:
+    """What fires next."""
+    frame = engine.next_events(5)
+    if frame.empty:
+        return page("nothing is due")
+    due = zip(frame["time"], frame["kind"], frame["trigger_name"], strict=True)
+    said = [
+        f"{as_text(int(at.value))} {visible(name, 60) if isinstance(name, str) else kind}" for at, kind, name in due
+    ]
+    return page(f"next: {data(' · '.join(said), 600)}")
