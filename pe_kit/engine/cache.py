@@ -96,10 +96,8 @@ class CacheStore:
             del self.triggers[key]
 
     def clear(self) -> None:
-        """Forget everything, as a restart does."""
-        self.shared.clear()
-        self.triggers.clear()
-        self.tests.clear()
+        """Forget everything, as a restart does; the namespaces are new ones."""
+        self.shared, self.triggers, self.tests = {}, {}, {}
 
     def entries(self) -> Iterator[tuple[str, str | None, str | None, str, CacheEntry]]:
         """Give (namespace, database, trigger, key, entry) of every value that has not expired."""

@@ -67,6 +67,7 @@ class Durable:
         self._changes: list[tuple[str, int, dict[str, Any]]] = []
         self._pending = 0
         self._known: dict[Label, dict[str, tuple[str, int | None]]] = {}
+        self._namespaces: dict[Label, Namespace] = {}
         self._named: set[tuple[str, str]] = set()
         self._trigger_changes = -1
         self._committed = 0
@@ -113,6 +114,7 @@ class Durable:
         engine.store.on_change = self._note
         runtime.on_moment = self._moment
         runtime.cache.touched = {}
+        self._namespaces = self._all_namespaces()
         if engine.persist_cache:
             runtime.unkept = self._unkept
         if found:
@@ -202,8 +204,8 @@ class Durable:
             self._take_triggers(body["triggers"])
         for label in body.get("gone", ()):
             self._namespace(label).clear()
-        for label, key, value, expires_ns in body.get("cache", ()):
-            self._namespace(label)[key] = CacheEntry(unpack(value, record.blobs), expires_ns)
+        for stored in body.get("cache", ()):
+            self._take_cached(stored, record.blobs)
         for label, key in body.get("dropped", ()):
             self._namespace(label).pop(key, None)
         if event.kind == "write_plugin" and not body.get("refused"):
@@ -223,9 +225,19 @@ class Durable:
         for filename, time_ns, source in head["plugins"]:
             self._take_plugin(filename, time_ns, source)
         for record in state[1:-1]:
-            label, key, value, expires_ns = record.body["cache"]
-            self._namespace(label)[key] = CacheEntry(unpack(value, record.blobs), expires_ns)
+            self._take_cached(record.body["cache"], record.blobs)
         return bool(head["faults"])
+
+    def _take_cached(self, stored: list[Any], blobs: list[bytes]) -> None:
+        label, key, value, expires_ns = stored
+        self._namespace(label)[key] = CacheEntry(unpack(value, blobs), expires_ns)
+        self._known.setdefault(None if label is None else (label[0], label[1]), {})[key] = ("", None)
+
+    def _all_namespaces(self) -> dict[Label, Namespace]:
+        cache = self._engine._runtime.cache
+        found: dict[Label, Namespace] = {None: cache.shared}
+        found.update((key, namespace) for key, namespace in cache.triggers.items())
+        return found
 
     def _namespace(self, label: list[str] | None) -> Namespace:
         cache = self._engine._runtime.cache
@@ -361,12 +373,11 @@ class Durable:
     def _cache_changes(self, body: dict[str, Any], packer: Packer) -> None:
         cache = self._engine._runtime.cache
         touched, cache.touched = cache.touched or {}, {}
-        labels: dict[int, Label] = {id(cache.shared): None}
-        if touched:
-            labels.update((id(namespace), key) for key, namespace in cache.triggers.items())
-        gone: list[Label] = [label for label in self._known if label is not None and label not in cache.triggers]
+        before, self._namespaces = self._namespaces, self._all_namespaces()
+        gone = [label for label, namespace in before.items() if self._namespaces.get(label) is not namespace]
         for label in gone:
-            del self._known[label]
+            self._known.pop(label, None)
+        labels = {id(namespace): label for label, namespace in self._namespaces.items()} if touched else {}
         put, dropped = [], []
         for identity, (namespace, keys) in touched.items():
             if identity not in labels:
@@ -456,9 +467,7 @@ class Durable:
         return b"".join(lines) + written({"end": len(lines) + 1})
 
     def _cached(self) -> Iterator[bytes]:
-        cache = self._engine._runtime.cache
-        namespaces: dict[Label, Namespace] = {None: cache.shared}
-        namespaces.update((key, namespace) for key, namespace in cache.triggers.items())
+        namespaces = self._all_namespaces()
         self._known = {label: {k: v for k, v in known.items() if k in namespaces.get(label, {})}
                        for label, known in self._known.items() if label in namespaces}  # fmt: skip
         for label, namespace in namespaces.items():

@@ -149,6 +149,31 @@ def process_writes(influxdb3_local, table_batches, args=None):
         assert engine.cache["value"].tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.parametrize("gone", ["deleted", "wiped", "wiped and put again"])
+@pytest.mark.parametrize("opened_before", [False, True])
+def test_a_value_that_went_from_the_cache_does_not_come_back(tmp_path: Path, gone: str, opened_before: bool) -> None:
+    """Global values and those of a trigger, by a delete, a server restart, a restart that strikes before a call."""
+    engine = _with_plugin(tmp_path, COUNTER)
+    for trigger in (None, "t"):
+        engine.put_cached("old", 1, trigger=trigger, db="home")
+    if opened_before:
+        engine.close()
+        engine = _engine(tmp_path)
+    if gone == "deleted":
+        for trigger in (None, "t"):
+            engine.delete_cached("old", trigger=trigger, db="home")
+    elif gone == "wiped":
+        engine.restart(keep_cache=False)
+    else:
+        engine.inject("call", "restart")
+        engine.write("cpu v=1", "home")
+    before = engine.cache[["namespace", "key"]].to_numpy().tolist()
+    engine.close()
+    with _engine(tmp_path) as engine:
+        assert engine.cache[["namespace", "key"]].to_numpy().tolist() == before
+        assert before == ([["trigger", "seen"]] if gone == "wiped and put again" else [])
+
+
 def test_without_persist_cache_a_restart_wipes_the_plugin_cache(tmp_path: Path) -> None:
     """As the server does today (influxdb3_py_api/src/cache.rs)."""
     with _with_plugin(tmp_path, COUNTER) as engine:
