@@ -34,18 +34,22 @@ def shown(progress: Any) -> Iterator[Callable[[int, int, float], None] | None]:
 
 
 class _Line:
-    """One line that is replaced."""
+    """One line that is replaced, and in the end says how it ended."""
 
     def __init__(self) -> None:
         self._handle: Any = None
         self._in_notebook = "ipykernel" in sys.modules and "IPython" in sys.modules
         self._written = False
         self._next = _PATIENCE
+        self._last: tuple[int, int, float] | None = None
 
     def show(self, rows: int, now_ns: int, seconds: float) -> None:
-        if seconds < self._next:
-            return
-        self._next = seconds + _EVERY
+        self._last = rows, now_ns, seconds
+        if seconds >= self._next:
+            self._next = seconds + _EVERY
+            self._put(*self._last)
+
+    def _put(self, rows: int, now_ns: int, seconds: float) -> None:
         text = f"{rows:,} rows · {as_text(now_ns // 10**9 * 10**9)} · {rows / seconds:,.0f} rows/s · {seconds:.0f} s"
         if self._in_notebook:
             from IPython.display import display
@@ -61,5 +65,7 @@ class _Line:
             sys.stderr.flush()
 
     def end(self) -> None:
+        if self._last is not None and (self._written or self._handle is not None):
+            self._put(*self._last)
         if self._written:
             sys.stderr.write("\n")
