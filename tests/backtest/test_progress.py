@@ -17,24 +17,26 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Stand a terminal in for stderr; not in a fixture, since pytest takes stderr back before the test."""
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     made = Terminal()
     monkeypatch.setattr(sys, "stderr", made)
     return made
 
 
-def test_the_line_that_stays_says_how_it_ended(terminal: Terminal) -> None:
+def test_the_line_that_stays_says_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
     with shown(True) as callback:
         assert callback is not None
         for second in range(1, 5):
             callback(100 * second, second * DAY, second / 4)
-    assert terminal.getvalue().rsplit("\x1b[K", 1)[1] == "400 rows · 1970-01-05T00:00:00Z · 400 rows/s · 1 s\n"
+    assert screen.getvalue().rsplit("\x1b[K", 1)[1] == "400 rows · 1970-01-05T00:00:00Z · 400 rows/s · 1 s\n"
 
 
-def test_a_short_one_shows_nothing(terminal: Terminal) -> None:
+def test_a_short_one_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
     with shown(True) as callback:
         assert callback is not None
         callback(100, DAY, 0.1)
-    assert terminal.getvalue() == ""
+    assert screen.getvalue() == ""
