@@ -31,7 +31,8 @@ def test_the_line_that_stays_says_how_it_ended(monkeypatch: pytest.MonkeyPatch) 
         assert callback is not None
         for second in range(1, 5):
             callback(100 * second, second * DAY, second / 4)
-    assert screen.getvalue().rsplit("\x1b[K", 1)[1] == "400 rows · 1970-01-05T00:00:00Z · 400 rows/s · 1 s\n"
+        callback(440, 5 * DAY, 1.1)  # too soon after the one before to be shown by itself
+    assert screen.getvalue().rsplit("\x1b[K", 1)[1] == "440 rows · 1970-01-06T00:00:00Z · 400 rows/s · 1 s\n"
 
 
 def test_a_short_one_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
