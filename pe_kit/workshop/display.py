@@ -43,9 +43,12 @@ def _result_html(checked: Checked, result: Result) -> str:
     about = _words(result.check.about)
     if result.ok:
         return f'<div class="pe-good">{mark("✔", "passed")} {about}</div>'
-    rows = [("", [cell(text, 600) for text in finding]) for finding in result.findings]
-    columns = ("what differs", "expected", "yours")
-    shown = table(columns, rows, len(rows) + result.more, Room(40_000), "the first ones matter most")
+    columns = [("what differs", [f.what for f in result.findings])]
+    columns += [("expected", [f.expected for f in result.findings]), ("yours", [f.yours for f in result.findings])]
+    columns = [(name, texts) for name, texts in columns if any(texts)]
+    rows = [("", [cell(text, 600) for text in row]) for row in zip(*(texts for _, texts in columns), strict=True)]
+    names = [name for name, _ in columns]
+    shown = table(names, rows, len(rows) + result.more, Room(40_000), "the first ones matter most")
     hints = checked.shown_hints(result.check)
     for number, hint in enumerate(hints, 1):
         label = f"hint {number} of {len(result.check.hints)}"

@@ -26,7 +26,7 @@ def the_time(cell):
     times = _times(cell)
     others = sorted({f"{time:%H:%M:%S}" for time in times} - {"06:30:00"})
     if others:
-        return f"it also fires at {', '.join(others[:3])}"
+        return f"it fires at {', '.join(others[:3])}"
     return "it never fires" if times.empty else None
 
 
