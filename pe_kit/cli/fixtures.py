@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
@@ -39,6 +39,8 @@ PluginDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
+_DASK_PATIENCE = 10  # seconds
+
 
 class _Checked(NamedTuple):
     """The result of one replay, small enough to pass between processes."""
@@ -57,6 +59,10 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are failures.")] = False,
     empty_twin: Annotated[bool, typer.Option("--empty-twin", help="Replay on a database with no history.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="A Dask scheduler, tcp://HOST:PORT, whose workers replay; they see the same folders."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay all fixtures: exit status 0 when all are well, 1 when one differs, 2 when one cannot be read."""
@@ -65,10 +71,10 @@ def check(
         raise UsageError(f"there are no fixtures in {_folder(folder)}", mend="Freeze one: engine.freeze('name').")
     live = _plugin_dir(plugin_dir)
     console = _console(as_json)
-    work = partial(_check, plugin_dir=live, strict=strict, empty_twin=empty_twin)
+    work = partial(_check, plugin_dir=live and live.absolute(), strict=strict, empty_twin=empty_twin)
     done: list[_Checked] = []
-    with _progress(console, "replaying", len(paths)) as advance:
-        for result in _each(work, paths, workers):
+    with _pool(workers, dask) as (pool, share), _progress(console, "replaying", len(paths)) as advance:
+        for result in map(work, paths) if pool is None else _each(work, paths, pool, share):
             done.append(result)
             advance(result.name)
             if not as_json and (not result.ok or result.warnings):
@@ -93,18 +99,34 @@ def _check(path: Path, plugin_dir: Path | None, strict: bool, empty_twin: bool) 
     return _Checked(report.name, report.ok, len(report.differences), warnings, report.text())
 
 
-def _each(work: Callable[[Path], _Checked], paths: Sequence[Path], workers: int) -> Iterator[_Checked]:
-    if workers == 1:
-        yield from map(work, paths)
-        return
-    with ProcessPoolExecutor(min(workers, len(paths)), mp_context=get_context("spawn")) as pool:
-        chunks = [paths[i::workers] for i in range(workers)] if len(paths) <= workers else _chunks(paths, workers * 8)
-        for future in as_completed([pool.submit(_several, work, chunk) for chunk in chunks]):
-            yield from future.result()
+@contextmanager
+def _pool(workers: int, dask: str | None) -> Iterator[tuple[Executor | None, int]]:
+    """Give what replays elsewhere, if anything does, and how many can at a time."""
+    if dask is not None:
+        try:
+            from dask.distributed import Client
+        except ModuleNotFoundError as error:
+            raise UsageError(f"--dask needs {error.name}", mend="pip install 'pe-kit[dask]'") from None
+        try:
+            client = Client(dask, timeout=_DASK_PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"no Dask scheduler at {dask}: {error}", mend="For example tcp://127.0.0.1:8786."
+            ) from None
+        with client:
+            yield client.get_executor(), max(sum(client.ncores().values()), 1)
+    elif workers > 1:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield pool, workers
+    else:
+        yield None, 1
 
 
-def _chunks(paths: Sequence[Path], number: int) -> list[Sequence[Path]]:
-    return [chunk for i in range(number) if (chunk := paths[i::number])]
+def _each(work: Callable[[Path], _Checked], paths: Sequence[Path], pool: Executor, share: int) -> Iterator[_Checked]:
+    number = min(share * 8, len(paths))
+    chunks = [[path.absolute() for path in paths[i::number]] for i in range(number)]
+    for future in as_completed([pool.submit(_several, work, chunk) for chunk in chunks]):
+        yield from future.result()
 
 
 def _several(work: Callable[[Path], _Checked], paths: Sequence[Path]) -> list[_Checked]:

@@ -88,6 +88,22 @@ def test_check_shares_the_work_between_processes(project: Path) -> None:
     assert len(names) == 8
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_check_shares_the_work_with_the_workers_of_a_dask_scheduler(project: Path) -> None:
+    """The same result over TCP; a scheduler that is not there is named."""
+    from dask.distributed import LocalCluster
+
+    _change(project)
+    here = _run("check", "--json")
+    with LocalCluster(n_workers=2, threads_per_worker=1, host="tcp://127.0.0.1", dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        there = _run("check", "--dask", address, "--json")
+    assert (there.exit_code, json.loads(there.stdout)) == (1, json.loads(here.stdout))
+    with pytest.raises(PeKitError, match=f"no Dask scheduler at {address}"):
+        _raise(_run("check", "--dask", address))
+
+
 def test_accept_takes_all_or_some_and_reject_none(project: Path) -> None:
     _change(project)
     _run("check")
