@@ -14,7 +14,17 @@ from pe_kit.engine.guard import shielded
 from pe_kit.engine.invoke import Invocation, error_text
 from pe_kit.engine.localapi import QueryError
 from pe_kit.engine.memory import CEILING
-from pe_kit.engine.outcome import BatchSource, CacheChange, LogRow, QueryRecord, Rejected, Response, Run, Written
+from pe_kit.engine.outcome import (
+    BatchSource,
+    CacheChange,
+    Exchange,
+    LogRow,
+    QueryRecord,
+    Rejected,
+    Response,
+    Run,
+    Written,
+)
 from pe_kit.engine.strike import on_query, on_write
 from pe_kit.errors import InvalidNameError, ServerError
 from pe_kit.errors import QueryError as StoreQueryError
@@ -86,6 +96,7 @@ class Call:
         self.queries: list[QueryRecord] = []
         self.cache_records: list[CacheChange] = []
         self.rejected: list[Rejected] = []
+        self.exchanges: list[Exchange] = []
         self.faults: list[str] = []
         self.notes: list[str] = []
         self.slept_ns = 0
@@ -215,6 +226,7 @@ class Call:
             log_rows=tuple(self.log_rows),
             written=tuple(self.written),
             query_records=tuple(self.queries),
+            exchanges=tuple(self.exchanges),
             cache_records=tuple(self.cache_records),
             rejected=tuple(self.rejected),
             response=response,

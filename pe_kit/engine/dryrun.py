@@ -21,6 +21,7 @@ from pe_kit.engine.localapi import PyPluginCallApi
 from pe_kit.errors import InvalidNameError, LineProtocolError, ServerError
 
 if TYPE_CHECKING:
+    from pe_kit.engine.outcome import Exchange
     from pe_kit.engine.runtime import Runtime
     from pe_kit.plugins.source import Snapshot
 
@@ -40,6 +41,7 @@ class _DryCall:
         self.id = 0
         self.slept_ns = 0
         self.notes: list[str] = []
+        self.exchanges: list[Exchange] = []
         self.lines: list[str] = []
         self.sync: dict[str, list[str]] = {}
         self.queued: dict[str, list[str]] = {}

@@ -1,24 +1,41 @@
-"""Outgoing HTTP calls of plugins by urllib, requests and httpx: failed on purpose, or answered by the engine itself."""
+"""Outgoing HTTP calls of plugins by urllib, requests and httpx.
+
+They are failed on purpose, answered by the engine itself or from a record, or they go out and what comes is recorded.
+"""
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib.util
 import io
 import sys
 from collections.abc import Callable
+from datetime import timedelta
+from functools import lru_cache
 from http.client import responses
+from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pe_kit.engine.outcome import Response
+from pe_kit.engine.call import Call
+from pe_kit.engine.outcome import Exchange, Response
 from pe_kit.engine.ownserver import Asked, WouldHang
+from pe_kit.engine.pluginclock import running_call
 
 if TYPE_CHECKING:
-    from pe_kit.engine.call import Call
+    from pe_kit.plugins.source import Snapshot
 
-__all__ = ["HttpSite"]
+__all__ = ["NOT_HELD", "HttpSite"]
 
+NOT_HELD = "no fixture can hold it"
+
+_OF_THE_WIRE = {"content-encoding", "content-length", "transfer-encoding", "connection"}
 _INJECTED = Response(500, {}, b"injected fault")
+_FAILURES = {
+    "timeout": ("ReadTimeout", "injected fault: timed out"),
+    "refuse": ("ConnectionError", "injected fault: connection refused"),
+}
 
 
 def _joined(body: Any) -> bytes:
@@ -34,27 +51,37 @@ def _urllib_asked(request: Any, data: Any = None, *_: Any) -> Asked:
     return Asked(request.get_method(), request.full_url, dict(request.header_items()), body)
 
 
-def _urllib_answer(request: Any, response: Response) -> Any:
-    import urllib.error
-    import urllib.response
-    from email.message import Message
+class _Wire:
+    """What an HTTPResponse reads from."""
 
-    url, headers = request if isinstance(request, str) else request.full_url, Message()
-    for name, value in response.headers.items():
-        headers[name] = value
-    text = responses.get(response.status, "")
-    if not 200 <= response.status < 300:
-        raise urllib.error.HTTPError(url, response.status, text, headers, io.BytesIO(response.body))
-    answer = urllib.response.addinfourl(io.BytesIO(response.body), headers, url, response.status)
-    answer.msg = answer.reason = text  # type: ignore[attr-defined]
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        return io.BytesIO(self._content)
+
+
+def _urllib_answer(request: Any, response: Response) -> Any:
+    from http.client import HTTPResponse
+    from urllib.error import HTTPError
+
+    status, reason = response.status, responses.get(response.status, "")
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{k}: {v}" for k, v in response.headers.items())]
+    head = "\r\n".join([*lines, f"Content-Length: {len(response.body)}", "", ""])
+    answer = HTTPResponse(_Wire(head.encode("latin-1", "replace") + response.body))  # type: ignore[arg-type]
+    answer.begin()
+    answer.url = request if isinstance(request, str) else request.full_url
+    if not 200 <= status < 300:
+        raise HTTPError(answer.url, status, reason, answer.headers, answer)
     return answer
 
 
-def _urllib_failed(request: Any, timeout: bool) -> Any:
-    import urllib.error
+def _urllib_error(request: Any, name: str, text: str) -> Exception:
+    from urllib.error import URLError
 
-    cause = TimeoutError("timed out") if timeout else ConnectionRefusedError(111, "Connection refused")
-    raise urllib.error.URLError(cause)
+    named = {"ReadTimeout": TimeoutError, "ConnectionError": ConnectionRefusedError}
+    kind = named.get(name) or getattr(builtins, name, None)
+    return URLError(kind(text) if isinstance(kind, type) and issubclass(kind, OSError) else text)
 
 
 def _requests_asked(request: Any, *_: Any) -> Asked:
@@ -73,12 +100,11 @@ def _requests_answer(request: Any, response: Response) -> Any:
     return answer
 
 
-def _requests_failed(request: Any, timeout: bool) -> Any:
+def _requests_error(request: Any, name: str, text: str) -> Exception:
     import requests
 
-    if timeout:
-        raise requests.exceptions.ReadTimeout("injected fault: timed out", request=request)
-    raise requests.exceptions.ConnectionError("injected fault: connection refused", request=request)
+    kind = getattr(requests.exceptions, name, requests.exceptions.ConnectionError)
+    return kind(text, request=request)
 
 
 def _httpx_asked(request: Any, *_: Any) -> Asked:
@@ -88,15 +114,55 @@ def _httpx_asked(request: Any, *_: Any) -> Asked:
 def _httpx_answer(request: Any, response: Response) -> Any:
     import httpx
 
-    return httpx.Response(response.status, headers=dict(response.headers), content=response.body, request=request)
+    headers = dict(response.headers)
+    answer = httpx.Response(response.status, headers=headers, content=response.body, request=request)
+    answer.elapsed = timedelta(0)
+    return answer
 
 
-def _httpx_failed(request: Any, timeout: bool) -> Any:
+def _httpx_error(request: Any, name: str, text: str) -> Exception:
     import httpx
 
-    if timeout:
-        raise httpx.ReadTimeout("injected fault: timed out", request=request)
-    raise httpx.ConnectError("injected fault: connection refused", request=request)
+    kind = getattr(httpx, name, None)
+    known = isinstance(kind, type) and issubclass(kind, httpx.RequestError)
+    return (kind if known else httpx.ConnectError)(text, request=request)  # type: ignore[misc]
+
+
+def _method(request: Any, data: Any = None, *_: Any, **__: Any) -> str:
+    if isinstance(request, str):
+        return "GET" if data is None else "POST"
+    return str(request.get_method() if hasattr(request, "get_method") else request.method)
+
+
+def _taken(response: Any) -> Response:
+    """What came, whatever the library, without what only the way there needed."""
+    status = getattr(response, "status_code", None) or response.status
+    body = response.content if hasattr(response, "content") else response.read()
+    headers = {k: v for k, v in response.headers.items() if k.lower() not in _OF_THE_WIRE}
+    return Response(int(status), headers, body)
+
+
+def _said(error: Exception) -> str:
+    """An error of a library, type first; of urllib's the reason."""
+    reason = getattr(error, "reason", error)
+    return f"{type(reason).__name__}: {reason}"
+
+
+def _recorded(library: _Library, request: Any, method: str, url: str, found: Exchange | None) -> Any:
+    """Give a recorded answer, or fail as it failed."""
+    if found is None:
+        raise library.error(request, "ConnectionError", f"no answer is recorded for {method} {url}")
+    if found.error:
+        name, _, text = found.error.partition(": ")
+        raise library.error(request, name, text)
+    return library.answer(request, Response(found.status, found.headers, found.body))
+
+
+@lru_cache(maxsize=256)
+def _names(text: str, root: str | None) -> frozenset[str]:
+    """The libraries that the source of a plugin speaks of."""
+    files = [] if root is None else [p.read_text("utf-8", "replace") for p in Path(root).rglob("*.py")]
+    return frozenset(name for name in ("urllib", "requests", "httpx") if any(name in one for one in (text, *files)))
 
 
 class _Library(NamedTuple):
@@ -107,33 +173,35 @@ class _Library(NamedTuple):
     method: str
     asked: Callable[..., Asked]
     answer: Callable[[Any, Response], Any]
-    failed: Callable[[Any, bool], Any]
+    error: Callable[[Any, str, str], Exception]
 
 
 _LIBRARIES = (
-    _Library("urllib.request", "OpenerDirector", "open", _urllib_asked, _urllib_answer, _urllib_failed),
-    _Library("requests.sessions", "Session", "send", _requests_asked, _requests_answer, _requests_failed),
-    _Library("httpx", "Client", "send", _httpx_asked, _httpx_answer, _httpx_failed),
+    _Library("urllib.request", "OpenerDirector", "open", _urllib_asked, _urllib_answer, _urllib_error),
+    _Library("requests.sessions", "Session", "send", _requests_asked, _requests_answer, _requests_error),
+    _Library("httpx", "Client", "send", _httpx_asked, _httpx_answer, _httpx_error),
 )
+_sending: set[int] = set()  # threads with a call under way: a redirect passes the same place again
 
 
 class HttpSite:
-    """Watches the outgoing calls of one plugin call at a time; patches a library once, when it is first needed."""
+    """Watches the outgoing calls of plugins; patches a library once, when it is first needed."""
 
     current: Call | None = None
-    _left: ClassVar[list[_Library]] = list(_LIBRARIES)
+    """The call under way, in real time; in virtual time the plugin's clock knows it."""
+    left: ClassVar[list[_Library]] = list(_LIBRARIES)
 
     @classmethod
-    def patch(cls, text: str | None = None) -> None:
+    def patch(cls, code: Snapshot | None = None) -> None:
         """Put the watch into the libraries that are installed; outside plugin calls they work as ever.
 
-        ``text``: a plugin's source; only the libraries that it names, or that are imported already.
+        ``code``: a plugin; only the libraries that it names, or that are imported already.
         """
-        for library in list(cls._left):
+        for library in list(cls.left):
             name = library.module.partition(".")[0]
-            if text is not None and name not in text and name not in sys.modules:
+            if code is not None and name not in sys.modules and name not in _names(code.text, code.root):
                 continue
-            cls._left.remove(library)
+            cls.left.remove(library)
             if importlib.util.find_spec(name) is not None:
                 target = getattr(importlib.import_module(library.module), library.owner)
                 setattr(target, library.method, cls._watched(getattr(target, library.method), library))
@@ -142,25 +210,43 @@ class HttpSite:
     def _watched(cls, original: Callable[..., Any], library: _Library) -> Callable[..., Any]:
         @functools.wraps(original)
         def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            call = cls.current
-            if call is None:
+            call, ident = running_call() or cls.current, get_ident()
+            url = request if isinstance(request, str) else str(getattr(request, "full_url", None) or request.url)
+            if call is None or ident in _sending or not url.startswith(("http://", "https://")):
                 return original(self, request, *args, **kwargs)
-            runtime = call.runtime
-            url = str(getattr(request, "full_url", None) or getattr(request, "url", request))
-            if runtime.faults:
+            runtime, dry = call.runtime, not isinstance(call, Call)
+            if runtime.faults and not dry:
                 rule = runtime.faults.at("http", call.work.trigger.name, url, runtime.random)
                 if rule is not None:
                     call.faults.append(f"http: {rule.fault} ({url[:80]})")
                     if rule.fault == "500":
                         return library.answer(request, _INJECTED)
-                    return library.failed(request, rule.fault == "timeout")
-            if not (runtime.clock.virtual and runtime.own.answers(url)):
-                return original(self, request, *args, **kwargs)
+                    raise library.error(request, *_FAILURES[rule.fault])
+            if runtime.clock.virtual and not dry and runtime.own.answers(url):
+                try:
+                    answer = runtime.own.answer(call, library.asked(request, *args))
+                except WouldHang as why:
+                    call.notes.append(str(why))
+                    raise library.error(request, *_FAILURES["timeout"]) from None
+                return library.answer(request, answer)
+            method = _method(request, *args, **kwargs)
+            if runtime.answers is not None:
+                return _recorded(library, request, method, url, runtime.answers(method, url))
+            _sending.add(ident)
             try:
-                answer = runtime.own.answer(call, library.asked(request, *args))
-            except WouldHang as why:
-                call.notes.append(str(why))
-                return library.failed(request, True)
-            return library.answer(request, answer)
+                response = original(self, request, *args, **kwargs)
+            except Exception as error:
+                if library.answer is not _urllib_answer or not hasattr(error, "code"):
+                    call.exchanges.append(Exchange(method, url, error=_said(error)))
+                    raise
+                response = error  # urllib's way to give an answer
+            finally:
+                _sending.discard(ident)
+            if kwargs.get("stream"):
+                call.notes.append(f"the answer to {method} {url:.80} was streamed: {NOT_HELD}")
+                return response
+            taken = _taken(response)
+            call.exchanges.append(Exchange(method, url, taken.status, taken.headers, taken.body))
+            return library.answer(request, taken) if library.answer is _urllib_answer else response
 
         return send

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from pe_kit.clock import as_datetime, as_text
@@ -21,6 +22,7 @@ __all__ = [
     "BatchSource",
     "CacheChange",
     "Event",
+    "Exchange",
     "LogRow",
     "Outcome",
     "QueryRecord",
@@ -51,6 +53,17 @@ class QueryRecord(NamedTuple):
     rows: int
     seconds: float
     error: str | None
+
+
+class Exchange(NamedTuple):
+    """One outgoing HTTP call of a plugin with its answer, or with the ``error`` that its library raised, type first."""
+
+    method: str
+    url: str
+    status: int = 0
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes = b""
+    error: str = ""
 
 
 class CacheChange(NamedTuple):
@@ -141,6 +154,7 @@ class Run:
         started_ns, ended_ns: virtual time. duration: wall seconds, measured. cpu_seconds: thread CPU time, measured.
         error: the exception that left the plugin, not wrapped, or None. traceback: the plugin's own frames as text.
         log_rows, query_records, cache_records: what it logged, asked and changed in the cache.
+        exchanges: its outgoing HTTP calls, with what came.
         written: the lines that reached the database from this run, synchronous writes first.
         rejected: write-backs that the database refused (the run still counts as a success on the server).
         response: what a request plugin answered.
@@ -169,6 +183,7 @@ class Run:
     log_rows: tuple[LogRow, ...] = ()
     written: tuple[Written, ...] = ()
     query_records: tuple[QueryRecord, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
     cache_records: tuple[CacheChange, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     response: Response | None = None

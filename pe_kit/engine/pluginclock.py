@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pe_kit.clock import Clock
     from pe_kit.engine.call import Call
 
-__all__ = ["PluginClock"]
+__all__ = ["PluginClock", "running_call"]
 
 _LAST_NS = 2**63 - 1
 _LOCAL_ZONE = "UTC"  # the plugin's, whatever the machine's
@@ -81,6 +81,12 @@ def _current() -> _Running | None:
     if found is None and _running and ident in _threads:
         found = next((run for run in list(_running.values()) if ident not in run.bystanders), None)
     return found
+
+
+def running_call() -> Call | None:
+    """The plugin call that the running code belongs to, in virtual time."""
+    run = _current() if _running else None
+    return None if run is None else run.call
 
 
 def _reading(original: Callable[[], Any], shown: Callable[[int], Any]) -> Callable[[], Any]:

@@ -28,7 +28,7 @@ from pe_kit.engine.httpfaults import HttpSite
 from pe_kit.engine.invoke import Invocation, error_text, invoke
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.localapi import PyPluginCallApi
-from pe_kit.engine.outcome import BatchSource, LogRow, Response, Run
+from pe_kit.engine.outcome import BatchSource, Exchange, LogRow, Response, Run
 from pe_kit.engine.ownserver import OwnServer, WouldHang
 from pe_kit.engine.queue import EventQueue
 from pe_kit.engine.response import error_response, to_response
@@ -90,6 +90,8 @@ class Runtime:
         self.faults = Faults()
         self.random = rng
         self.own = OwnServer()
+        self.answers: Callable[[str, str], Exchange | None] | None = None
+        """Answers outgoing HTTP calls, by method and URL, from a record; None: they go out."""
         self.on_moment: Callable[[], None] | None = None
         """Called after each moment while time passes; a data folder writes then."""
         self.unkept: Callable[[str, str, Any], str] | None = None
@@ -263,9 +265,8 @@ class Runtime:
             return Invocation(error=error)
         if work.batch is not None and work.code is None and trigger.error_behavior == "retry":
             call.work = work = replace(work, code=code)
-        asks = bool(self.triggers.routes) and self.clock.virtual
-        if asks:
-            HttpSite.patch("requests httpx urllib" if code.root is not None else code.text)
+        if HttpSite.left and self.clock.virtual:
+            HttpSite.patch(code)
         api = PyPluginCallApi(call)
         arguments = None if trigger.arguments is None else self.arguments_of(trigger)
         given: tuple[Any, ...]
@@ -282,11 +283,11 @@ class Runtime:
             run: Callable[[], Any] = partial(self.around, call, body)
             if self.tracker is not None:  # outside the limits, so that it always ends as usual
                 run, call.tracked = self.tracker.watch(run, code)
-            outer, HttpSite.current = HttpSite.current, call if self.faults or asks else None
+            HttpSite.current = call if self.faults and not self.clock.virtual else None
             try:
                 return run()
             finally:
-                HttpSite.current = outer
+                HttpSite.current = None
 
         answer = to_response if trigger.kind == "request" else None
         return invoke(code, trigger.spec.function, given, guarded, answer)
