@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Magics"]
 
 _QUERY = re.compile(r"\s*(?:-o\s+(\S+)\s+)?(\S+)\s*(?:-o\s+(\S+)\s*)?(.*)", re.DOTALL)
+_VARIABLE = re.compile(r"\{.+\}")
 
 
 class Magics:
@@ -256,11 +257,15 @@ class Magics:
 
         %influxdb3 create trigger --trigger-spec table:cpu --path my.py --database DB NAME
         %%influxdb3 write --database DB      the cell is what would be piped in
+
+        A word that is a variable in braces is filled in, as in --host {server.url}; the others, SQL too, are not.
         """
         from pe_kit.cli.influxdb3 import Local, run
 
+        words = split_line(line) or ["--help"]
+        words = [self.shell.var_expand(word) if _VARIABLE.fullmatch(word) else word for word in words]
         try:
-            run(split_line(line) or ["--help"], Local(self.engine), read=None if cell is None else lambda: cell)
+            run(words, Local(self.engine), read=None if cell is None else lambda: cell)
         except HelpRequested as text:
             raise HelpRequested(str(text).replace("usage: ", "usage: %", 1)) from None
 

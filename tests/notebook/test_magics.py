@@ -382,6 +382,17 @@ def test_the_servers_own_words_speak_to_the_notebooks_engine(shell: Any, capsys:
     assert "create" in capsys.readouterr().out
 
 
+def test_a_variable_in_braces_is_a_word_of_the_servers_words(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    line(shell, "influxdb3", "create database weather")
+    with Engine(start="2026-01-01") as other:
+        shell.user_ns["served"] = other.serve(port=0)
+        shell.run_cell("%influxdb3 create database --host {served.url} weather").raise_error()
+        assert "weather" in list(other.databases["database"])
+    capsys.readouterr()
+    shell.run_cell("%influxdb3 query --database weather --format csv \"SELECT '{2 + 2} $HOME' AS kept\"").raise_error()
+    assert capsys.readouterr().out == "kept\n{2 + 2} $HOME\n\n"
+
+
 def test_triggers_go_to_a_server_and_come_back(shell: Any, tmp_path: Any) -> None:
     cell(shell, "plugin", "alerts.py --trigger alerts --trigger-spec all_tables --database weather", ALERTS)
     with Engine(start="2026-01-01", plugin_dir=tmp_path) as server:
