@@ -1,21 +1,26 @@
 """Half past six on working days: the cell sets ``spec``."""
 
+import pandas as pd
+
 from pe_kit import Engine
 
-MONDAY = "2026-01-05T00:00:00Z"
+MONDAY, END = "2026-01-05T00:00:00Z", pd.Timestamp("2026-01-19")
 PLUGIN = "def process_scheduled_call(influxdb3_local, call_time, args=None):\n    pass\n"
 
 
 def _times(cell):
-    """When the specification fires in two weeks that begin on a Monday, five thousand times at most."""
+    """When the specification fires in two weeks that begin on a Monday, 1500 times at most."""
     names = {}
     exec(cell, names)
     with Engine(start=MONDAY) as engine:
         engine.create_database("db")
         engine.write_plugin("plugin.py", PLUGIN)
         engine.create_trigger("report", db="db", path="plugin.py", spec=names["spec"])
-        times = engine.next_events(5000)["time"]
-    return times[times < "2026-01-19"]
+        for number in (15, 150, 1500):  # the first that reaches beyond the two weeks is enough
+            times = engine.next_events(number)["time"]
+            if times.max() >= END:
+                break
+    return times[times < END]
 
 
 def can_be_read(cell):
