@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -130,11 +131,16 @@ def play(path: Path, progress: Progress | None = None, cell_timeout: float = 300
 @contextmanager
 def _kernel(notebook: Any, cell_timeout: float) -> Iterator[Any]:
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     with tempfile.TemporaryDirectory(prefix="pe-kit-") as folder:
         resources = {"metadata": {"path": folder}}
         options = {"timeout": cell_timeout, "kernel_name": "python3", "extra_arguments": ["--log-level=ERROR"]}
-        client = NotebookClient(notebook, resources=resources, **options)
+        config = Config()
+        if os.name == "posix":  # a TCP port that was free may be taken when the kernel, a second later, listens
+            config.KernelManager.transport = "ipc"
+            config.KernelManager.connection_file = str(Path(folder, "kernel.json"))
+        client = NotebookClient(notebook, resources=resources, config=config, **options)
         with client.setup_kernel():
             yield client
 
