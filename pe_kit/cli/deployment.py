@@ -181,8 +181,8 @@ def _check(engine: Engine, wanted: list[Definition]) -> None:
     for trigger in wanted:
         if trigger.path.startswith(PREFIX):
             continue
-        wrong = [p for p in problems(engine.plugin_dir / trigger.path, trigger.spec.text) if p.level == "error"]
-        if wrong:
+        found = problems(engine.plugin_dir / trigger.path, trigger.spec.text, trigger.arguments)
+        if wrong := [p for p in found if p.level == "error"]:
             raise PeKitError(f"{trigger.path} is not fit to be deployed\n" + "\n".join(map(str, wrong)))
 
 

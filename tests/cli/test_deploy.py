@@ -131,6 +131,19 @@ def test_a_plugin_with_errors_is_not_deployed(session: Engine, server: Engine) -
         steps(session, "d", ["conter"], Local(server))
 
 
+def test_a_required_argument_is_looked_for_among_the_triggers_own(session: Engine, server: Engine) -> None:
+    """The plugin's metadata asks for it."""
+    entry = {"name": "limit", "example": "5", "description": "the most", "required": True}
+    metadata = json.dumps({"plugin_type": ["onwrite"], "onwrite_args_config": [entry]})
+    session.write_plugin("count.py", f'"""{metadata}"""\n{WAL}')
+    session.create_trigger("limited", db="d", path="count.py", spec="table:cpu", arguments={"limit": "7"})
+    assert "create trigger limited (table:cpu, count.py, enabled)" in [
+        step.text for step in steps(session, "d", ["limited"], Local(server))
+    ]
+    with pytest.raises(PeKitError, match="required argument 'limit' is not given"):
+        steps(session, "d", ["counter"], Local(server))
+
+
 def test_triggers_and_plugins_come_back_from_a_server(session: Engine, server: Engine, target: Target) -> None:
     apply(steps(session, "d", [], target), lambda _: None)
     with Engine(start="2026-01-01") as mine:
