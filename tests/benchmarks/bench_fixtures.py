@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from dask.distributed import LocalCluster
 
 from pe_kit import Engine
 from pe_kit.fixtures import load
@@ -72,6 +76,14 @@ def main() -> None:
         timed(
             f"replaying {len(paths)} of them, one process", lambda: [load(p).replay().ok for p in paths], "under 60 s"
         )
+
+        def check(*how: str) -> None:
+            command = [Path(sys.executable).with_name("pe-kit"), "fixtures", "check", folder, *how]
+            subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+        timed("the same, pe-kit fixtures check --workers 2", lambda: check("--workers", "2"), "under 60 s")
+        with LocalCluster(n_workers=2, threads_per_worker=1, host="tcp://127.0.0.1", dashboard_address=None) as cluster:
+            timed("the same, --dask with two workers", lambda: check("--dask", cluster.scheduler_address))
     for writes in (1, 2000 // share):
         with session(2000 // share, writes) as engine:
             left = timed(f"shrinking {2000 // share} lines in {writes} writes", lambda: smallest(engine), "under 60 s")
