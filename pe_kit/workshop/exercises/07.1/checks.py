@@ -26,7 +26,7 @@ def the_plugin_as_it_is(source):
     if not went:
         return "There is no function whose name begins with test_."
     wrong = [f"{name}: {said}" for name, said in went.items() if said]
-    return "\n".join(wrong) or None
+    return "; ".join(wrong) or None
 
 
 def quiet_for_a_week(source):
