@@ -49,6 +49,14 @@ class _Running:
         self.bystanders = frozenset(_threads)
         self._drawn: dict[str, Any] = {}
 
+    @property
+    def alone(self) -> bool:
+        """No thread was started since the call began, but by the kit."""
+        if self.bystanders.issuperset(_threads):
+            return True
+        since = [thread for ident, thread in list(_threads.items()) if ident not in self.bystanders]
+        return all(thread.name.startswith("pe_kit") for thread in since)
+
     def source(self, name: str) -> random.Random:
         """A generator of this call; one a name, so that ids do not repeat in a plugin that seeds ``random``."""
         found = self._drawn.get(name)
@@ -115,10 +123,10 @@ def _time() -> dict[str, Any]:
     def virtual_sleep(seconds: Any, /) -> None:
         run = _running.get(_get_ident())  # no other thread moves the clock
         usual = isinstance(seconds, int | float) and 0 <= seconds < math.inf
+        if run is None or not usual or not run.alone:
+            sleep(seconds)
         if run is not None and usual:
             run.sleep(seconds)
-        else:
-            sleep(seconds)
 
     return {
         **{name: _reading(there[name], lambda ns: ns / 1e9) for name in ("monotonic", "perf_counter")},
@@ -160,7 +168,7 @@ def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
         run = _running.get(_get_ident())
         if run is None or timeout is None or timeout <= 0:
             return select(self, timeout)
-        alone = len(self.get_map()) <= 1 and run.bystanders.issuperset(_threads)  # 1: the loop's own way to be woken
+        alone = len(self.get_map()) <= 1 and run.alone  # 1: the loop's own way to be woken
         ready = select(self, 0 if alone else timeout)
         if not ready:
             run.sleep(max(round(timeout, 6), 1e-6))

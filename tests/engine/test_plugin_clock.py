@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from pe_kit import Engine
+from pe_kit import Engine, Limits
 
 Plug = Callable[..., None]
 HEAD = "def process_scheduled_call(l, call_time, args=None):\n"
@@ -50,6 +50,34 @@ def test_sleep_moves_virtual_time_and_is_shown(engine: Engine, plug: Plug) -> No
     assert after.trigger == "tick", "what was due meanwhile fires after the run"
     assert after.started_ns == engine.now_ns
     assert after.call_time_ns == before + 60 * 10**9
+
+
+WAITS_FOR_A_THREAD = """
+import hashlib, threading, time
+done = []
+def work():
+    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 200_000)
+    done.append(True)
+thread = threading.Thread(target=work)
+thread.start()
+start = time.time()
+while not done and time.time() - start < 600:
+    time.sleep(0.1)
+l.info(done)
+thread.join()
+"""
+
+
+def test_a_plugin_that_sleeps_until_its_thread_is_done_leaves_it_the_time(engine: Engine, plug: Plug) -> None:
+    assert said(engine, plug, WAITS_FOR_A_THREAD) == ["[True]"]
+
+
+def test_the_kits_own_threads_do_not_make_a_plugin_wait() -> None:
+    with Engine(start=0, limits=Limits(run_time="60s")) as engine:  # a thread looks at the runs
+        engine.create_database("db")
+        engine.write_plugin("t.py", HEAD + "    import time\n    time.sleep(100_000)\n")
+        engine.create_trigger("t", db="db", path="t.py", spec="every:52w")
+        assert engine.call("t", "db").run.slept_ns == 100_000 * 10**9
 
 
 def test_dice_and_ids_come_from_the_seed() -> None:
