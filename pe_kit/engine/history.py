@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.outcome import Event, LogRow
+from pe_kit.engine.recorded import Recorded
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.errors import ClockError, PeKitError, UsageError
 
@@ -183,9 +184,12 @@ class History:
             raise ClockError("the past of a wall-clock engine cannot be rebuilt", mend="Use Engine(clock='virtual').")
         checkpoint = start or self.nearest(n)
         twin = self._engine._twin(checkpoint, sources or {})
+        runs = (run for run in self._engine._runtime.runs if checkpoint.event < run.event.id <= n)
+        twin._runtime.answers = Recorded(exchange for run in runs for exchange in run.exchanges).take
         for event in self.events:
             if checkpoint.event < event.id <= n:
                 redo(twin, event, sources or {})
+        twin._runtime.answers = None
         return twin
 
 

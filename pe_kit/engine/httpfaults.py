@@ -148,10 +148,8 @@ def _said(error: Exception) -> str:
     return f"{type(reason).__name__}: {reason}"
 
 
-def _recorded(library: _Library, request: Any, method: str, url: str, found: Exchange | None) -> Any:
+def _given(library: _Library, request: Any, found: Exchange) -> Any:
     """Give a recorded answer, or fail as it failed."""
-    if found is None:
-        raise library.error(request, "ConnectionError", f"no answer is recorded for {method} {url}")
     if found.error:
         name, _, text = found.error.partition(": ")
         raise library.error(request, name, text)
@@ -230,8 +228,9 @@ class HttpSite:
                     raise library.error(request, *_FAILURES["timeout"]) from None
                 return library.answer(request, answer)
             method = _method(request, *args, **kwargs)
-            if runtime.answers is not None:
-                return _recorded(library, request, method, url, runtime.answers(method, url))
+            if runtime.answers is not None and (found := runtime.answers(method, url)) is not None:
+                call.exchanges.append(found)
+                return _given(library, request, found)
             _sending.add(ident)
             try:
                 response = original(self, request, *args, **kwargs)

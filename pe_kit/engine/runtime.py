@@ -91,7 +91,7 @@ class Runtime:
         self.random = rng
         self.own = OwnServer()
         self.answers: Callable[[str, str], Exchange | None] | None = None
-        """Answers outgoing HTTP calls, by method and URL, from a record; None: they go out."""
+        """Answers outgoing HTTP calls, by method and URL, from a record; what it does not answer goes out."""
         self.on_moment: Callable[[], None] | None = None
         """Called after each moment while time passes; a data folder writes then."""
         self.unkept: Callable[[str, str, Any], str] | None = None

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from pe_kit.errors import UsageError, near_match
-from pe_kit.synth.lines import escaped
+from pe_kit.fixtures.lines import spell
+from pe_kit.lineprotocol.grammar import Line
 from pe_kit.types import Row, TableBatch
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["TableSchema", "line_protocol", "never_raises", "requests", "table_ba
 
 START_NS = 1_767_225_600_000_000_000  # 2026-01-01
 DAY_NS = 86_400_000_000_000
-KINDS = ("float64", "int64", "uint64", "utf8", "bool")
+KINDS = {"float64": "f", "int64": "i", "uint64": "u", "utf8": "s", "bool": "b"}  # the grammar's letters
 RESERVED = ("time", "__chunk_order")
 NEW_TAGS = ("new", "新", "a b", "x=y,z", "__new")
 
@@ -264,21 +265,8 @@ def _values(st: Any, kind: str) -> Any:
 
 def _line(point: _Point, schema: Schema) -> str:
     kinds = schema[point.table]["fields"]
-    tags = "".join(f",{escaped(key)}={escaped(value)}" for key, value in point.tags.items())
-    fields = ",".join(f"{escaped(name)}={_spelled(value, kinds[name])}" for name, value in point.fields.items())
-    time = "" if point.time is None else f" {point.time}"
-    return f"{escaped(point.table, measurement=True)}{tags} {fields}{time}"
-
-
-def _spelled(value: Any, kind: str) -> str:
-    match kind:
-        case "int64" | "uint64":
-            return f"{value}{kind[0]}"
-        case "utf8":
-            return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
-        case "bool":
-            return "true" if value else "false"
-    return repr(value)
+    fields = tuple((name, KINDS[kinds[name]], value) for name, value in point.fields.items())
+    return spell(Line(point.table, tuple(point.tags.items()), fields, point.time))
 
 
 def _check(schema: Schema) -> None:
