@@ -5,7 +5,8 @@
 #   make test    all checks and tests, as CI runs them
 #   make quick   the checks and the quick tests, under a minute
 #   make bench   the benchmarks
-#   make soak    the long tests: a crash at every operation on the disk, a hundred random kills, a minute of load on the server
+#   make soak    the long tests: a crash at every operation on the disk, a hundred random kills, a minute of load on the server,
+#                half an hour of everything at random (MINUTES=5 for less)
 #   make clients the official JavaScript client against the server (needs Node and npm)
 #   make clean   remove what the others made
 
@@ -16,6 +17,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 WORKERS ?= 2
+MINUTES ?= 30
 
 # The first Python that is new enough and can make a virtual environment.
 FIND_PYTHON = for p in $(PYTHON) python3.11 python3 python3.12 python3.13; do \
@@ -70,8 +72,9 @@ bench: .venv/test.stamp
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 soak: .venv/test.stamp
-	@PE_KIT_SOAK=1 $(BIN)/pytest -q tests/store/test_crash.py
+	@PE_KIT_SOAK=1 $(BIN)/pytest -q --timeout 0 tests/store/test_crash.py
 	@$(BIN)/python tests/benchmarks/soak_server.py 60
+	@$(BIN)/python tests/benchmarks/soak_mixed.py $(MINUTES)
 
 clients: .venv/test.stamp
 	@$(BIN)/python tests/clients/run.py

@@ -27,6 +27,9 @@ def serve(
     as_json: Annotated[bool, typer.Option("--json", help="Say where it listens as JSON.")] = False,
 ) -> None:
     """Serve the engine by HTTP and Flight on one port. Ctrl-C or SIGTERM ends it; nothing acknowledged is lost."""
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps some for each of the many threads that answer
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

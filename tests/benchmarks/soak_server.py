@@ -1,19 +1,25 @@
-"""Load on loopback: writers, readers and three triggers against a served engine; and one-line writes beside a bare echo.
+"""Load on loopback: writers, readers and three triggers against ``pe-kit serve``; SIGTERM in the middle of it; and
+one-line writes beside a bare echo.
 
-Usage: soak_server.py [SECONDS] (60 unless told). Prints figures for README.md; exit status 1 when a line was lost, a
-request failed or memory grew.
+Usage: soak_server.py [SECONDS] (60 unless told). Prints figures for README.md; exit status 1 when a line was lost or a
+request failed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
+import re
+import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +45,36 @@ def process_scheduled_call(api, time, args):
 REQUEST = "def process_request(api, query, headers, body, args): return {'length': len(body)}\n"
 
 
-def _memory() -> float:
-    """Resident MiB of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+@contextmanager
+def _serving(folder: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server process with three triggers, and its URL."""
+    plugins = Path(folder, "plugins")
+    plugins.mkdir()
+    command = [sys.executable, "-c", "from pe_kit.cli.main import main; main()", "serve", "--port", "0", "--json"]
+    with subprocess.Popen([*command, "--plugin-dir", plugins, *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with httpx.Client(base_url=url + "/api/v3") as client:
+            client.post("/write_lp?db=d", content="load,writer=w0 value=0i 1").raise_for_status()
+            for name, source, spec in (
+                ("w", COUNTS, "table:load"),
+                ("s", SCHEDULE, "every:1s"),
+                ("r", REQUEST, "request:echo"),
+            ):
+                (plugins / f"{name}.py").write_text(source)
+                settings = {"run_async": False, "error_behavior": "log"}
+                given = {"db": "d", "plugin_filename": f"{name}.py", "trigger_name": name, "trigger_settings": settings,
+                         "trigger_specification": spec, "disabled": False}  # fmt: skip
+                client.post("/configure/processing_engine_trigger", json=given).raise_for_status()
+        try:
+            yield process, url
+        finally:
+            process.kill()
+
+
+def _memory(process: subprocess.Popen[str]) -> float:
+    """Resident MiB."""
+    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096 / 2**20
 
 
 class _Connection:
@@ -62,21 +95,23 @@ class _Connection:
         return status, await self.reader.readexactly(length)
 
 
-async def _load(port: int, seconds: float) -> dict[str, Any]:
-    """Write and read from many connections; runs in a process of its own."""
+async def _load(port: int, seconds: float, no_sync: bool) -> dict[str, Any]:
+    """Write and read from many connections until time is up or the server is gone; in a process of its own."""
     end = time.monotonic() + seconds
     writes: list[float] = []
     reads: list[float] = []
     failed: list[str] = []
+    stored = [0] * WRITERS
 
     async def write(n: int) -> None:
-        connection, i = await _Connection.to(port), 0
+        connection = await _Connection.to(port)
+        path = f"/api/v3/write_lp?db=d&no_sync={str(no_sync).lower()}"
         while time.monotonic() < end:
-            line = f"load,writer=w{n} value={i}i {1_700_000_000_000_000_000 + i}"
+            line = f"load,writer=w{n} value={stored[n]}i {1_700_000_000_000_000_000 + stored[n]}"
             began = time.perf_counter()
-            status, body = await connection.ask("POST", "/api/v3/write_lp?db=d&no_sync=true", line.encode())
+            status, body = await connection.ask("POST", path, line.encode())
             writes.append(time.perf_counter() - began)
-            i += 1
+            stored[n] += status == 204
             if status != 204:
                 failed.append(body.decode())
 
@@ -85,62 +120,92 @@ async def _load(port: int, seconds: float) -> dict[str, Any]:
         query = f"/api/v3/query_sql?db=d&q=SELECT%20count(*)%20AS%20n%20FROM%20load%20WHERE%20writer%20=%20'w{n}'"
         while time.monotonic() < end:
             began = time.perf_counter()
-            asked = ("POST", "/api/v3/engine/echo", b"x" * 100) if n % 2 else ("GET", query.replace(" ", "%20"))
+            asked = ("POST", "/api/v3/engine/echo", b"x" * 100) if n % 2 else ("GET", query)
             status, body = await connection.ask(*asked)
             reads.append(time.perf_counter() - began)
             if status != 200:
                 failed.append(body.decode())
             await asyncio.sleep(0.01)
 
-    await asyncio.gather(*(write(n) for n in range(WRITERS)), *(read(n) for n in range(READERS)))
-    return {"writes": writes, "reads": reads, "failed": failed}
+    async def until_gone(work: Coroutine[Any, Any, None]) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await work
+
+    works = [*(write(n) for n in range(WRITERS)), *(read(n) for n in range(READERS))]
+    await asyncio.gather(*map(until_gone, works))
+    return {"writes": writes, "reads": reads, "failed": failed, "stored": stored}
 
 
-def _loaded(port: int, seconds: float, queue: Any) -> None:
-    queue.put(asyncio.run(_load(port, seconds)))
+def _loaded(queue: Any, *given: Any) -> None:
+    queue.put(asyncio.run(_load(*given)))
+
+
+@contextmanager
+def _clients(url: str, seconds: float, no_sync: bool) -> Iterator[tuple[Any, Any]]:
+    """Clients at work: their process, and the queue that gets what they saw."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    client = context.Process(target=_loaded, args=(queue, int(url.rpartition(":")[2]), seconds, no_sync))
+    client.start()
+    yield client, queue
+    client.join()
+
+
+def _shown(what: str, seconds: float, times: list[float]) -> str:
+    ms = np.array(times) * 1e3
+    return f"{what}: {len(ms) / seconds:.0f}/s, p50 {np.percentile(ms, 50):.1f} ms, p99 {np.percentile(ms, 99):.1f} ms"
 
 
 def soak(seconds: float) -> bool:
-    """Load an engine; True when nothing failed and nothing was lost."""
-    with Engine(clock="wall") as engine:
-        engine.create_database("d")
-        engine.write("load,writer=w0 value=0i 1", "d")
-        for name, source, spec in (
-            ("w", COUNTS, "table:load"),
-            ("s", SCHEDULE, "every:1s"),
-            ("r", REQUEST, "request:echo"),
-        ):
-            engine.write_plugin(f"{name}.py", source)
-            engine.create_trigger(name, db="d", path=f"{name}.py", spec=spec)
-        served = engine.serve(port=0)
-        context = multiprocessing.get_context("spawn")
-        queue = context.Queue()
-        client = context.Process(target=_loaded, args=(served.port, seconds, queue))
-        client.start()
+    """Load a server; True when nothing failed and nothing was lost."""
+    with tempfile.TemporaryDirectory() as folder, _serving(folder) as (process, url):
         sizes = []
-        while client.is_alive() and queue.empty():
-            sizes.append(_memory())
-            client.join(1)
-        seen = queue.get()
-        client.join()
-        engine.flush()
-        stored = int(engine.query("SELECT count(*) AS n FROM load", "d")["n"][0]) - 1
-        errors = int(engine.triggers["errors"].sum())
-        runs = engine.triggers.set_index("trigger_name")["runs"].to_dict()
-    writes, reads = np.array(seen["writes"]) * 1e3, np.array(seen["reads"]) * 1e3
+        with _clients(url, seconds, True) as (client, queue):
+            while client.is_alive() and queue.empty():
+                sizes.append(_memory(process))
+                client.join(0.5)
+            seen = queue.get()
+        httpx.post(url + "/api/v3/write_lp?db=d", content="last value=1i")  # waits for the flush
+        sql = {"db": "d", "q": "SELECT count(*) AS n FROM load", "format": "json"}
+        stored = httpx.get(url + "/api/v3/query_sql", params=sql).json()[0]["n"] - 1
+        told = dict(re.findall(r'pe_kit_trigger_(\w+_total\{.*trigger="\w)"} (\d+)', httpx.get(url + "/metrics").text))
+    errors = sum(int(count) for name, count in told.items() if name.startswith("errors"))
+    runs = {name[-1]: int(count) for name, count in told.items() if name.startswith("runs")}
+    written = sum(seen["stored"])
     print(f"{seconds:.0f} s, {WRITERS} writers, {READERS} readers, triggers ran {runs}, {errors} of them with an error")
-    print(
-        f"writes: {len(writes) / seconds:.0f}/s, p50 {np.percentile(writes, 50):.1f} ms, p99 {np.percentile(writes, 99):.1f} ms"
-    )
-    print(
-        f"reads: {len(reads) / seconds:.0f}/s, p50 {np.percentile(reads, 50):.1f} ms, p99 {np.percentile(reads, 99):.1f} ms"
-    )
-    print(f"requests that failed: {len(seen['failed'])} {seen['failed'][:2]}; lines lost: {len(writes) - stored}")
-    half = len(sizes) // 2
-    print(
-        f"memory: {sizes[half]:.0f} MiB in the middle, {sizes[-1]:.0f} MiB at the end, {stored * 50 / 2**20:.0f} MiB of it are rows"
-    )
-    return not seen["failed"] and stored == len(writes) and not errors
+    print(_shown("writes", seconds, seen["writes"]))
+    print(_shown("reads", seconds, seen["reads"]))
+    print(f"requests that failed: {len(seen['failed'])} {seen['failed'][:2]}; lines lost: {written - stored}")
+    first, *_, last = (float(np.median(part)) for part in np.array_split(sizes[len(sizes) // 10 :], 4))
+    grown = (last - first) * 2**20 / (stored / 2)  # half of the rows came between the middles of these quarters
+    print(f"memory, the first tenth aside: {first:.0f} MiB in the first quarter, {last:.0f} MiB in the last, "
+          f"at most {max(sizes):.0f}: {grown:.0f} bytes for each row stored between")  # fmt: skip
+    return not seen["failed"] and stored == written and not errors
+
+
+def stopped(seconds: float) -> bool:
+    """SIGTERM in the middle of load, with a data folder; True when all that was acknowledged is there, once."""
+    with tempfile.TemporaryDirectory() as folder:
+        with _serving(folder, "--data-dir", folder + "/data") as (process, url):
+            with _clients(url, seconds + 60, False) as (_, queue):
+                sql = {"db": "d", "q": "SELECT count(*) AS n FROM load", "format": "json"}
+                while httpx.get(url + "/api/v3/query_sql", params=sql).json()[0]["n"] < 10 * WRITERS:
+                    time.sleep(0.1)
+                time.sleep(seconds)
+                process.send_signal(signal.SIGTERM)
+                status = process.wait()
+                seen = queue.get()
+        lost, twice = 0, 0
+        with Engine(data_dir=folder + "/data") as engine:
+            for n, acknowledged in enumerate(seen["stored"]):
+                found = engine.query(f"SELECT value FROM load WHERE writer = 'w{n}' AND time > 1::timestamp", "d")[
+                    "value"
+                ]
+                lost += len(set(range(acknowledged)) - set(found))
+                twice += len(found) - len(set(found))
+    print(f"SIGTERM in mid-load: exit status {status}, {sum(seen['stored'])} acknowledged lines, {lost} lost, {twice} twice, "
+          f"{len(seen['failed'])} requests refused")  # fmt: skip
+    return not (status or lost or twice)
 
 
 @contextmanager
@@ -190,4 +255,5 @@ def beside_echo() -> None:
 
 if __name__ == "__main__":
     beside_echo()
-    sys.exit(not soak(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0))
+    length = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    sys.exit(not all([soak(length), stopped(length / 10)]))
