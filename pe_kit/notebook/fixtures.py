@@ -77,7 +77,8 @@ def _cells(change: Change) -> list[Cell]:
     values = (None if v is None else v if isinstance(v, str | int | float) else repr(v) for v in change[6:])
     return [
         cell(change.row),
-        *(cell(text, 300) for text in (said, change.kind, change.file, record, change.column, *values)),
+        *(cell(text, 300, short=len(text) < 24) for text in (said, change.kind, change.file, record, change.column)),
+        *(cell(value, 300) for value in values),
     ]
 
 
