@@ -45,7 +45,9 @@ class _Short(reprlib.Repr):
     def __init__(self, limit: int) -> None:
         super().__init__()
         self.maxstring = self.maxother = self.maxlong = limit
-        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = self.maxdeque = 12
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = self.maxdeque = max(
+            12, limit // 40
+        )
         self.maxlevel = 4
 
     def repr_dict(self, x: dict[Any, Any], level: int) -> str:

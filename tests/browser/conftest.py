@@ -128,6 +128,21 @@ class Lab:
         """Outputs that are errors, and the boxes in which the kit shows one."""
         return self.notebook.locator('[data-mime-type="application/vnd.jupyter.error"]')
 
+    def ask(self, code: str, expression: str = "None") -> str:
+        """Run code in the kernel as another cell would; gives the ``repr`` of an expression after it."""
+        return str(
+            self.page.evaluate(
+                """async ([code, expression]) => {
+                  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                  const asked = { code, user_expressions: { x: expression }, silent: false, store_history: false };
+                  const reply = await kernel.requestExecute(asked).done;
+                  const found = reply.content.user_expressions?.x;
+                  return found?.data?.["text/plain"] ?? `${reply.content.ename}: ${reply.content.evalue}`;
+                }""",
+                [code, expression],
+            )
+        )
+
     def theme(self, name: str) -> None:
         """Change JupyterLab's theme, for example to ``JupyterLab Dark``."""
         self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
@@ -148,7 +163,13 @@ class Lab:
         return path
 
 
+@pytest.fixture(scope="session")
+def lab_in(lab_url: str) -> Callable[[Page, str], Lab]:
+    """Open a notebook of ``lab_folder`` in JupyterLab, in a page."""
+    return lambda page, notebook: Lab(page, lab_url, notebook)
+
+
 @pytest.fixture
-def open_notebook(page: Page, lab_url: str) -> Callable[[str], Lab]:
+def open_notebook(page: Page, lab_in: Callable[[Page, str], Lab]) -> Callable[[str], Lab]:
     """Open a notebook of ``lab_folder`` in JupyterLab."""
-    return lambda notebook: Lab(page, lab_url, notebook)
+    return lambda notebook: lab_in(page, notebook)

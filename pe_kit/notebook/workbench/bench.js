@@ -1,8 +1,7 @@
 // The workbench's page: forms and places for HTML that Python makes. A press is one message with all values of its form.
 
 const PAGE = `
-<p class="pe-gone" role="alert"><b>■ No longer connected:</b> the kernel was restarted or has ended. This is the last state;
-  run the cell again for a workbench that works.</p>
+<p class="pe-gone" role="alert"></p>
 <div class="pe-bar" data-form="clock" role="group" aria-label="clock">
   <span data-part="clock"></span>
   <button type="button" data-do="step" title="do the next due thing">Step</button>
@@ -126,6 +125,7 @@ const PAGE = `
   <div class="pe-chart" data-part="chart"></div>
 </div>`;
 
+const GONE = "■ No longer connected: the kernel was restarted or has ended. This is the last state; run the cell again.";
 const SHOWN = 4000;
 let views = 0;
 
@@ -163,7 +163,7 @@ function render({ model, el }) {
     }
     if (form) values.form = form.dataset.form;
     if (from.dataset.id !== undefined) values.id = JSON.parse(from.dataset.id);
-    model.send({ do: what, values: { ...values, ...more } });
+    if (!root.classList.contains("pe-lost")) model.send({ do: what, values: { ...values, ...more } });
   }
   function later(what, from) { // while someone types
     clearTimeout(waiting.get(what));
@@ -313,11 +313,22 @@ function render({ model, el }) {
   }
   const listeners = Object.entries(shown).map(([name, show]) => [`change:${name}`, () => show(model.get(name))]);
   listeners.push(["msg:custom", (message) => { if (message.fill) fill(message.fill, message.values); }]);
+  function lost() {
+    root.classList.add("pe-lost");
+    one(".pe-gone").textContent = GONE;
+  }
+  listeners.push(["comm_live_update", lost]); // what the widget manager says when the kernel restarts
+  const ended = (_, status) => { if (["restarting", "autorestarting", "dead", "terminating"].includes(status)) lost(); };
+  const changed = model.widget_manager?.kernel?.statusChanged; // a crash, where there is a JupyterLab to tell
+  changed?.connect(ended);
   for (const [name, listener] of listeners) model.on(name, listener);
   choose(one("[data-tab=write]"));
   for (const [name, show] of Object.entries(shown)) show(model.get(name));
   el.append(root);
-  return () => { for (const [name, listener] of listeners) model.off(name, listener); };
+  return () => {
+    changed?.disconnect(ended);
+    for (const [name, listener] of listeners) model.off(name, listener);
+  };
 }
 
 export default { render };

@@ -77,9 +77,9 @@ def _spark(values: list[float]) -> str:
 def cache_html(state: Engine | View) -> str:
     """Namespaces, keys, values that can be unfolded, and how much virtual time is left; buttons to edit and delete."""
     now, found = state.now_ns, list(state._runtime.cache.entries())
-    rows = [("", _entry(now, *entry)) for entry in found[:200]]
+    rows = (("", _entry(now, *entry)) for entry in found[:200])
     columns = ["namespace", "trigger", "key", "value", "expires", "do"]
-    if not rows:
+    if not found:
         return page("the cache is empty")
     return page(table(columns, rows, len(found), Room(160_000), "engine.cache"))
 
@@ -89,11 +89,11 @@ def _entry(
 ) -> list[Cell]:
     left = "never" if entry.expires_ns is None else f"in {(entry.expires_ns - now) / 1e9:,.0f} s"
     owner = f"{database}.{trigger}" if database else (trigger or "")
-    short = show_object(entry.value, 120)
+    short, full = show_object(entry.value), show_object(entry.value, 4000)
     value = cell(short, 400)
-    if len(short) > 60:
+    if len(short) > 60 or full != short:
         folded = f'<details data-key="{escape(visible(f"{owner} {key}"))}"><summary>{data(short, 60)}</summary>'
-        value = Cell(f"{folded}{pre(show_object(entry.value, 2000), 4000)}</details>")
+        value = Cell(f"{folded}{pre(full, 8000)}</details>")
     acts = ""
     if namespace != "test" and len(key) <= _LONG_KEY:
         where = [database, trigger, key]
