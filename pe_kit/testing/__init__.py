@@ -1,7 +1,7 @@
 """What plugin tests need: a double of ``influxdb3_local`` with a real engine behind it, and hypothesis strategies.
 
-The strategies need hypothesis, which is looked for only when one is used. Importing this makes ``LineBuilder`` a builtin,
-as the server does before it loads a plugin: a test module may import the plugin right after.
+The strategies need hypothesis, which is looked for only when one is used. Importing this makes ``LineBuilder`` a
+builtin, as the server does before it loads a plugin: a test module may import the plugin right after.
 """
 
 from __future__ import annotations
