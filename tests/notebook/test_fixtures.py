@@ -77,7 +77,7 @@ def test_a_report_is_a_coloured_table_with_escaped_data(magics: Any) -> None:
     html = report_html(report)
     assert "&lt;b&gt;1.0&lt;/i&gt;" in html
     assert "<b>1.0" not in html
-    assert '<td class="pe-short">~ changed</td>' in html, "short words are not broken"
+    assert '<td class="pe-short"><bdi>~ changed</bdi></td>' in html, "short words are not broken"
     assert "failed" in html
     well = report_html(load(path).replay())
     assert "THE LIVE p.py WAS NOT TESTED" in well
