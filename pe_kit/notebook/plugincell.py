@@ -11,6 +11,7 @@ from pe_kit.errors import UsageError
 from pe_kit.notebook.card import Card
 from pe_kit.notebook.visible import visible
 from pe_kit.plugins.entrypoints import ENTRY_POINTS, bound_entry_points, definitions
+from pe_kit.plugins.lints import lint
 
 __all__ = ["check_source", "plugin_card"]
 
@@ -43,11 +44,13 @@ def plugin_card(filename: str, source: str, spec: str | None = None, done: str =
     """Say what was saved, which functions it has, and what became of the trigger."""
     found = bound_entry_points(source)
     defined = definitions(ast.parse(source))
-    rows = [(name, ENTRY_POINTS[name].removeprefix(name).partition(" ->")[0]) for name in found]
+    rows = [(name, _parameters(name, defined.get(name))) for name in found]
     if done:
         rows.append(("trigger", done))
     wanted = [parse_spec(spec).function] if spec is not None else list(ENTRY_POINTS)
     if set(wanted) & set(found):
+        for one in (one for one in lint(source) if one.rule == "arity"):
+            return Card("warn", "saved, but", f"{filename}: {one.message}", [*rows, ("mend", one.mend)])
         return Card("good", "saved", f"{filename}, with {' and '.join(found)}", rows)
     what = (
         f"{spec} calls {wanted[0]}, which it does not define"
@@ -60,3 +63,10 @@ def plugin_card(filename: str, source: str, spec: str | None = None, done: str =
         elif close := get_close_matches(name, set(defined) - set(found), 1, 0.75):
             what += f": is {close[0]!r} meant to be {name!r}?"
     return Card("warn", "saved, but", f"{filename}: {what}", rows)
+
+
+def _parameters(name: str, function: ast.stmt | None) -> str:
+    """Give a function's parameters as they are written; those that the server gives where it comes from elsewhere."""
+    if isinstance(function, ast.FunctionDef):
+        return f"({visible(ast.unparse(function.args), 200)})"
+    return ENTRY_POINTS[name].removeprefix(name).partition(" ->")[0]

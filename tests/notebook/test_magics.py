@@ -82,6 +82,15 @@ def test_plugin_saves_the_cell_unchanged(shell: Any, engine: Engine) -> None:
     assert "(influxdb3_local, table_batches, args=None)" in card._repr_html_()
 
 
+def test_plugin_shows_the_parameters_as_they_are_and_says_when_they_do_not_fit(shell: Any) -> None:
+    """The server calls by position, with the trigger's arguments last."""
+    card = cell(shell, "plugin", "short.py", "def process_writes(local, batches):\n    pass\n")
+    assert "process_writes takes 2 positional arguments, 3 are given" in repr(card)
+    assert "(local, batches)" in card._repr_html_()
+    assert "args=None" in repr(card)
+    assert "3 are given" not in repr(cell(shell, "plugin", "any.py", "def process_writes(*given):\n    pass\n"))
+
+
 def test_plugin_creates_the_trigger_with_every_option(shell: Any, engine: Engine) -> None:
     options = (
         '--trigger hourly --trigger-spec "cron:0 0 6 * * *" -d weather --trigger-arguments "a=1 2,b=x=y" '
