@@ -1,7 +1,7 @@
 # What a person can do here. Needed: git, make and Python 3.11 or newer; everything else goes into .venv.
 #
 #   make demo    run the tour from top to bottom and write reports/tour.html
-#   make lab     open the tour in JupyterLab (ARGS=--no-browser and the like go to it)
+#   make lab     open the tour in JupyterLab, with the lessons beside it (ARGS=--no-browser and the like go to it)
 #   make test    all checks and tests, as CI runs them
 #   make quick   the checks and the quick tests, under a minute
 #   make bench   the benchmarks

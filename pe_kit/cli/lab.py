@@ -1,9 +1,8 @@
-"""``pe-kit lab``: JupyterLab, opened on the tour."""
+"""``pe-kit lab``: JupyterLab, opened on the tour, with the lessons beside it."""
 
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pe_kit.errors import UsageError
-from pe_kit.notebook.runner import notebook_path
+from pe_kit.workshop.copying import lay_out
 
 __all__ = ["lab"]
 
@@ -20,14 +19,12 @@ __all__ = ["lab"]
 def lab(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Option(help="Where the notebook is kept; an existing one is not overwritten.")
+        Path, typer.Option(help="Where tour, lessons and exercises are kept; nothing there is overwritten.")
     ] = Path("pe-kit-notebooks"),
 ) -> None:
-    """Open JupyterLab on a copy of the tour. Further options go to JupyterLab, for example --no-browser."""
+    """Open JupyterLab on a copy of the tour and the lessons. Further options go to JupyterLab, for example --no-browser."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise UsageError("JupyterLab is not installed", mend="Install it with: pip install 'pe-kit[lab]'")
-    folder.mkdir(parents=True, exist_ok=True)
+    lay_out(folder)
     tour = folder / "tour.ipynb"
-    if not tour.exists():
-        shutil.copyfile(notebook_path("tour.ipynb"), tour)
     raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(tour), *context.args]))

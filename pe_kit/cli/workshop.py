@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -66,9 +66,10 @@ def status(
         typer.echo(json.dumps({"solved": solved, "exercises": rows}, ensure_ascii=False))
         return
     console = Console(highlight=False)
-    table = Table(box=SIMPLE_HEAD, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, collapse_padding=True)
     for name in ("exercise", "title", "state", "checks", "attempts", "hints"):
-        table.add_column(name, justify="left" if name in ("exercise", "title", "state") else "right", no_wrap=True)
+        side: Literal["left", "right"] = "left" if name in ("exercise", "title", "state") else "right"
+        table.add_column(name, justify=side, no_wrap=name != "title")  # where it is narrow, titles give way
     signs = {"solved": ("✔", "green"), "begun": ("➜", "yellow"), "not begun": ("·", "dim")}
     for row in rows:
         sign, style = signs[str(row["state"])]
