@@ -149,8 +149,10 @@ class Call:
                 self._write(database, [text], sync=True)
                 if not no_sync:
                     self.runtime.carry()
-        except InvalidNameError:
-            raise Exception(f"error writing line protocol to {database}: invalid database name: {database}") from None
+        except InvalidNameError as error:
+            raise Exception(
+                f"error writing line protocol to {database}: invalid database name: {error.message}"
+            ) from None
         except ServerError as error:
             raise Exception(f"error writing line protocol to {database}: Cannot write: {error.message}") from None
 

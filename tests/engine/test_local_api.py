@@ -158,7 +158,8 @@ for db, line in (('db', LineBuilder('m').int64_field('f', 1)), ('bad db', LineBu
     assert texts(result)[:2] == [
         "Exception error writing line protocol to db: Cannot write: line protocol parse failed: invalid column type for "
         "column 'f', expected iox::column_type::field::float, got iox::column_type::field::integer",
-        "Exception error writing line protocol to bad db: invalid database name: bad db",
+        "Exception error writing line protocol to bad db: invalid database name: database name 'bad db' contains invalid "
+        "character, character number 3 is not allowed",
     ]
 
 
