@@ -88,11 +88,11 @@ def _from_tuple(value: tuple[Any, ...]) -> Response:
 
 
 def _finish(status: int, headers: dict[str, str], body: str) -> Response:
-    """Build the response; a status or header name that HTTP does not know ends the server's handler."""
-    if not 100 <= status <= 999 or not all(_HEADER_NAME.fullmatch(name) for name in headers):
+    """Build the response; a status that HTTP does not know is a 500, a header name ends the server's handler."""
+    if not all(_HEADER_NAME.fullmatch(name) for name in headers):
         return Response(500, {}, b"Processing engine error: request handler for trigger down")
     kept = {name: value if _HEADER_VALUE.fullmatch(value) else "" for name, value in headers.items()}
-    return Response(status, kept, body.encode())
+    return Response(status if 100 <= status <= 999 else 500, kept, body.encode())
 
 
 def _is_flask(value: Any) -> bool:
