@@ -22,7 +22,7 @@ def lab(
         Path, typer.Option(help="Where tour, lessons and exercises are kept; nothing there is overwritten.")
     ] = Path("pe-kit-notebooks"),
 ) -> None:
-    """Open JupyterLab on a copy of the tour and the lessons. Further options go to JupyterLab, for example --no-browser."""
+    """Open JupyterLab on the tour, with the lessons beside it. Further options go to it, for example --no-browser."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise UsageError("JupyterLab is not installed", mend="Install it with: pip install 'pe-kit[lab]'")
     lay_out(folder)

@@ -92,6 +92,7 @@ def test_lab_opens_a_copy_of_the_tour_and_keeps_an_older_one(tmp_path: Path) -> 
     folder = tmp_path / "notebooks"
     command = [CLI, "lab", "--folder", folder, "--version"]
     first = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (folder / "01_write_plugin.ipynb").exists()
     (folder / "tour.ipynb").write_text("mine", encoding="utf-8")
     subprocess.run(command, capture_output=True, text=True, check=True)
     assert first.stdout[0].isdigit()
