@@ -12,7 +12,7 @@ from typing import Any
 
 from pe_kit.types import Now
 
-__all__ = ["CacheEntry", "CacheHandle", "CacheStore", "Namespace"]
+__all__ = ["CacheEntry", "CacheStore", "Namespace", "PyCache"]
 
 SWEEP_EVERY_NS = 10 * 1_000_000_000
 TEST_TTL_NS = 30 * 60 * 1_000_000_000
@@ -147,8 +147,8 @@ class CacheStore:
         return twin, lost
 
 
-class CacheHandle:
-    """``influxdb3_local.cache`` of one call."""
+class PyCache:
+    """``influxdb3_local.cache`` of one call; named as on the server, whose ``TypeError`` texts hold the name."""
 
     __slots__ = ("_default_ttl", "_note", "_own", "_shared", "_store", "_test")
 
@@ -202,7 +202,7 @@ class CacheHandle:
         return entry.value
 
     def delete(self, key: str, use_global: bool | None = None) -> bool:
-        """Drop a key; True if it was there and had not expired."""
+        """Drop a key; True if it was there, expired or not."""
         name, namespace = self._pick(key, use_global, "delete")
         entry = namespace.pop(key, None)
         if entry is None:

@@ -9,7 +9,7 @@ from time import perf_counter  # the real one, whatever is patched while plugins
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.duration import format_duration
-from pe_kit.engine.cache import CacheHandle
+from pe_kit.engine.cache import PyCache
 from pe_kit.engine.guard import shielded
 from pe_kit.engine.invoke import Invocation, error_text
 from pe_kit.engine.localapi import QueryError
@@ -180,11 +180,11 @@ class Call:
         self.rejected.append(Rejected(database, text))
         self.log("ERROR", f"error running {kind} plugin: {text}")
 
-    def cache(self) -> CacheHandle:
+    def cache(self) -> PyCache:
         """Give the plugin its cache; expired values are swept now and then, as on the server."""
         store = self.runtime.cache
         store.sweep()
-        return CacheHandle(store, store.of_trigger(self.work.trigger.key), store.shared, self._cache_changed)
+        return PyCache(store, store.of_trigger(self.work.trigger.key), store.shared, self._cache_changed)
 
     def _cache_changed(self, namespace: str, key: str, before: Any, after: Any) -> None:
         self.cache_records.append(CacheChange(self.id, namespace, key, _kept(before), _kept(after)))

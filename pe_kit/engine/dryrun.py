@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import as_text
 from pe_kit.duration import format_duration
-from pe_kit.engine.cache import CacheHandle
+from pe_kit.engine.cache import PyCache
 from pe_kit.engine.call import plugin_query
 from pe_kit.engine.cron import CronError, CronExpression
 from pe_kit.engine.invoke import error_text, invoke
@@ -68,11 +68,11 @@ class _DryCall:
         del no_sync
         self.sync.setdefault(database, []).append(text)
 
-    def cache(self) -> CacheHandle:
+    def cache(self) -> PyCache:
         store = self.runtime.cache
         store.sweep()
         shared, own = store.of_test(self.cache_name)
-        return CacheHandle(store, own, shared, lambda *_: None, test=True)
+        return PyCache(store, own, shared, lambda *_: None, test=True)
 
     def writes(self) -> dict[str, list[str]]:
         out = {database: list(lines) for database, lines in self.sync.items()}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pe_kit.clock import Clock, VirtualClock, WallClock, as_datetime, as_ns
 from pe_kit.duration import as_duration_ns
 from pe_kit.engine import dryrun
-from pe_kit.engine.cache import CacheHandle
+from pe_kit.engine.cache import PyCache
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.durable import Durable
@@ -899,12 +899,12 @@ class Engine:
         with self._event("delete_cached", db, key=key, trigger=trigger, db=db):
             self._cache_of(trigger, db).delete(key)
 
-    def _cache_of(self, trigger: str | None, db: str | None) -> CacheHandle:
+    def _cache_of(self, trigger: str | None, db: str | None) -> PyCache:
         cache = self._runtime.cache
         own = cache.shared
         if trigger is not None:
             own = cache.of_trigger(self._runtime.triggers.get(trigger, db or "").key)
-        return CacheHandle(cache, own, cache.shared, lambda *_: None)
+        return PyCache(cache, own, cache.shared, lambda *_: None)
 
     def logs(self, trigger: str | None = None, level: str | None = None) -> pd.DataFrame:
         """The log, oldest first, at most 10,000 rows: event_time, database, trigger_name, log_level, log_text."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.engine.cache import CacheHandle
+from pe_kit.engine.cache import PyCache
 from pe_kit.types import LineSource
 
 if TYPE_CHECKING:
@@ -112,6 +112,6 @@ class PyPluginCallApi:
         self._call.write_now(db_name, _text(line_builder), no_sync)
 
     @property
-    def cache(self) -> CacheHandle:
+    def cache(self) -> PyCache:
         """The in-memory cache of this trigger (and, with ``use_global=True``, of the whole engine)."""
         return self._call.cache()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.engine.cache import CacheHandle
+from pe_kit.engine.cache import PyCache
 from pe_kit.engine.call import Call
 from pe_kit.engine.engine import Engine
 from pe_kit.engine.localapi import PyPluginCallApi
@@ -185,7 +185,7 @@ class _TestCall(Call):
         if not no_sync:
             self.engine.flush()
 
-    def cache(self) -> CacheHandle:
+    def cache(self) -> PyCache:
         self._enter()
         return super().cache()
 

@@ -65,6 +65,21 @@ def test_bad_ttls_are_refused(engine: Engine, plug: Plug, ttl: str, error: str) 
     assert f"{type(run.error).__name__}: {run.error}" == error
 
 
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("c.put('k')", "PyCache.put() missing 1 required positional argument: 'value'"),
+        ("c.get('k', ttl=1)", "PyCache.get() got an unexpected keyword argument 'ttl'"),
+        ("c.put(1, 1)", "argument 'key': 'int' object is not an instance of 'str'"),
+        ("c.delete('k', use_global=1)", "argument 'use_global': 'int' object is not an instance of 'bool'"),
+    ],
+)
+def test_wrong_calls_name_the_servers_class(engine: Engine, plug: Plug, call: str, error: str) -> None:
+    """influxdb3_py_api/src/cache.rs."""
+    plug(body(f"{call}\nreturn ''"), "request:p")
+    assert str(engine.request("p").run.error) == error
+
+
 def test_ttl_zero_expires_at_once(engine: Engine, plug: Plug) -> None:
     plug(body("c.put('k', 1, ttl=0)\nreturn [c.get('k', 'gone')]"), "request:p")
     assert ask(engine) == ["gone"]

@@ -235,7 +235,9 @@ def test_a_synchronous_write_that_is_refused_raises_the_servers_text():
     api = LocalApi(lp='out value="text" 1')
     with pytest.raises(Exception, match="error writing line protocol to db: Cannot write: line protocol parse failed"):
         api.write_sync(line(), False)
-    with pytest.raises(Exception, match=r"error writing line protocol to a b: invalid database name: database name 'a b'"):
+    with pytest.raises(
+        Exception, match=r"error writing line protocol to a b: invalid database name: database name 'a b'"
+    ):
         api.write_sync_to_db("a b", line(), True)
     assert api.lines == {}
 
