@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pe_kit import Engine
 
@@ -71,23 +72,29 @@ def opening(folder: Path, full: bool) -> str:
 
 
 def stream(folder: Path, full: bool) -> str:
-    """Rows streamed in hourly flushes; memory and time per flush at several sizes."""
+    """A Parquet file streamed in hourly flushes; memory, and time per flush at several sizes."""
     total = 50_000_000 if full else 5_000_000
-    marks, flush_times, found = [total // 50, total // 5, total], [], []
+    with pq.ParquetWriter(folder / "data.parquet", piece(0, 1).schema) as writer:
+        for first in range(0, total, 500_000):
+            writer.write_table(piece(first, 500_000))
+    marks = [1_000_000, 10_000_000, 50_000_000] if full else [1_000_000, 5_000_000]
+    spent = [time.process_time()]
     with Engine(data_dir=folder / "d", start=START) as engine:
-        for first in range(0, total, 36_000):
-            data = piece(first, min(36_000, total - first))
-            began = time.perf_counter()
-            engine.write(data, "home", table="cpu", tags=["host"])
-            flush_times.append(time.perf_counter() - began)
-            if marks and first + 36_000 >= marks[0]:
-                found.append((marks.pop(0), statistics.median(flush_times[-25:])))
+        done = engine.backtest(
+            folder / "data.parquet", "home", table="cpu", tags=["host"], flush_every="1h",
+            progress=lambda rows, now, seconds: spent.append(time.process_time()),
+        )  # fmt: skip
         rows = engine.tables("home")["rows"].tolist()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     files = sum(p.is_file() for p in (folder / "d").rglob("*"))
-    per = ", ".join(f"{t * 1e3:.1f} ms at {n:,}" for n, t in found)
-    ratio = found[-1][1] / found[0][1]
-    return f"{rows[0]:,} rows streamed: {per}: {ratio:.2f} x (at most 1.3); peak memory {peak:.2f} GiB (under 1.5); {files} files"
+    # every fiftieth flush or so makes a checkpoint: 100 flushes, the mark in their middle where it can be
+    firsts = [min(max(mark // 36_000 - 50, 0), done.flushes - 100) for mark in marks]
+    means = [(spent[first + 100] - spent[first]) * 10 for first in firsts]
+    per = ", ".join(f"{ms:.1f} ms at {mark:,}" for ms, mark in zip(means, marks, strict=True))
+    return (
+        f"{rows[0]:,} rows streamed in {done.flushes:,} flushes, {done.seconds:.0f} s; processor time a flush, checkpoints "
+        f"included: {per}: {means[-1] / means[0]:.2f} x (at most 1.3); peak memory {peak:.2f} GiB (under 1.5); {files} files"
+    )
 
 
 BENCHES = {f.__name__: f for f in (durable_write, opening, stream)}
