@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable
+from threading import Lock
 from time import perf_counter  # the real one, whatever is patched while plugins run
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,8 @@ class Call:
         self.run: Run | None = None
         self.answered: list[tuple[Call, Invocation, Response | None]] = []
         """Requests that this call sent to the server that runs it, and what came of them."""
+        self.asking = Lock()
+        """Held while such a request is answered: threads of the plugin take turns."""
         self.tracked: Callable[[], Tracked] | None = None
 
     @property

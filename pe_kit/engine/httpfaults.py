@@ -5,12 +5,15 @@ They are failed on purpose, answered by the engine itself or from a record, or t
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import functools
 import importlib.util
+import inspect
 import io
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import lru_cache
 from http.client import responses
@@ -178,6 +181,7 @@ _LIBRARIES = (
     _Library("urllib.request", "OpenerDirector", "open", _urllib_asked, _urllib_answer, _urllib_error),
     _Library("requests.sessions", "Session", "send", _requests_asked, _requests_answer, _requests_error),
     _Library("httpx", "Client", "send", _httpx_asked, _httpx_answer, _httpx_error),
+    _Library("httpx", "AsyncClient", "send", _httpx_asked, _httpx_answer, _httpx_error),
 )
 _sending: set[int] = set()  # threads with a call under way: a redirect passes the same place again
 
@@ -208,44 +212,93 @@ class HttpSite:
     def _watched(cls, original: Callable[..., Any], library: _Library) -> Callable[..., Any]:
         @functools.wraps(original)
         def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            call, ident = running_call() or cls.current, get_ident()
-            url = request if isinstance(request, str) else str(getattr(request, "full_url", None) or request.url)
-            if call is None or ident in _sending or not url.startswith(("http://", "https://")):
+            call, ident = cls._sender(request), get_ident()
+            if call is None or ident in _sending:
                 return original(self, request, *args, **kwargs)
-            runtime, dry = call.runtime, not isinstance(call, Call)
-            if runtime.faults and not dry:
-                rule = runtime.faults.at("http", call.work.trigger.name, url, runtime.random)
-                if rule is not None:
-                    call.faults.append(f"http: {rule.fault} ({url[:80]})")
-                    if rule.fault == "500":
-                        return library.answer(request, _INJECTED)
-                    raise library.error(request, *_FAILURES[rule.fault])
-            if runtime.clock.virtual and not dry and runtime.own.answers(url):
-                try:
-                    answer = runtime.own.answer(call, library.asked(request, *args))
-                except WouldHang as why:
-                    call.notes.append(str(why))
-                    raise library.error(request, *_FAILURES["timeout"]) from None
-                return library.answer(request, answer)
-            method = _method(request, *args, **kwargs)
-            if runtime.answers is not None and (found := runtime.answers(method, url)) is not None:
-                call.exchanges.append(found)
-                return _given(library, request, found)
+            if (answer := _at_once(call, library, request, args, kwargs)) is not None:
+                return answer
             _sending.add(ident)
             try:
                 response = original(self, request, *args, **kwargs)
             except Exception as error:
                 if library.answer is not _urllib_answer or not hasattr(error, "code"):
-                    call.exchanges.append(Exchange(method, url, error=_said(error)))
+                    _keep_error(call, request, error, args, kwargs)
                     raise
                 response = error  # urllib's way to give an answer
             finally:
                 _sending.discard(ident)
-            if kwargs.get("stream"):
-                call.notes.append(f"the answer to {method} {url:.80} was streamed: {NOT_HELD}")
-                return response
-            taken = _taken(response)
-            call.exchanges.append(Exchange(method, url, taken.status, taken.headers, taken.body))
-            return library.answer(request, taken) if library.answer is _urllib_answer else response
+            return _kept(call, library, request, response, args, kwargs)
 
-        return send
+        @functools.wraps(original)
+        async def send_async(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            call = cls._sender(request)
+            if call is None:
+                return await original(self, request, *args, **kwargs)
+            if (answer := _at_once(call, library, request, args, kwargs)) is not None:
+                return answer
+            try:
+                response = await original(self, request, *args, **kwargs)
+            except Exception as error:
+                _keep_error(call, request, error, args, kwargs)
+                raise
+            return _kept(call, library, request, response, args, kwargs)
+
+        return send_async if inspect.iscoroutinefunction(original) else send
+
+    @classmethod
+    def _sender(cls, request: Any) -> Call | None:
+        """The plugin call that sends a request, None when none does or it is not HTTP."""
+        return (running_call() or cls.current) if _url(request).startswith(("http://", "https://")) else None
+
+
+def _url(request: Any) -> str:
+    return request if isinstance(request, str) else str(getattr(request, "full_url", None) or request.url)
+
+
+def _at_once(call: Call, library: _Library, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The answer to a request that does not go out: a fault, the engine's own or a recorded one; None: it goes out."""
+    runtime, dry, url = call.runtime, not isinstance(call, Call), _url(request)
+    if runtime.faults and not dry:
+        rule = runtime.faults.at("http", call.work.trigger.name, url, runtime.random)
+        if rule is not None:
+            call.faults.append(f"http: {rule.fault} ({url[:80]})")
+            if rule.fault == "500":
+                return library.answer(request, _INJECTED)
+            raise library.error(request, *_FAILURES[rule.fault])
+    if runtime.clock.virtual and not dry and runtime.own.answers(url):
+        try:
+            return library.answer(request, _own(call, library.asked(request, *args)))
+        except WouldHang as why:
+            call.notes.append(str(why))
+            raise library.error(request, *_FAILURES["timeout"]) from None
+    method = _method(request, *args, **kwargs)
+    if runtime.answers is not None and (found := runtime.answers(method, url)) is not None:
+        call.exchanges.append(found)
+        return _given(library, request, found)
+    return None
+
+
+def _own(call: Call, asked: Asked) -> Response:
+    """The engine's own answer; where an event loop runs, the other plugin has a thread, for a loop of its own."""
+    answer = functools.partial(call.runtime.own.answer, call, asked)
+    if asyncio._get_running_loop() is None:
+        return answer()
+    with ThreadPoolExecutor(1, thread_name_prefix="pe_kit own server") as pool:
+        return pool.submit(answer).result()
+
+
+def _keep_error(call: Call, request: Any, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    call.exchanges.append(Exchange(_method(request, *args, **kwargs), _url(request), error=_said(error)))
+
+
+def _kept(
+    call: Call, library: _Library, request: Any, response: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Record what came, and hand it on."""
+    method, url = _method(request, *args, **kwargs), _url(request)
+    if kwargs.get("stream"):
+        call.notes.append(f"the answer to {method} {url:.80} was streamed: {NOT_HELD}")
+        return response
+    taken = _taken(response)
+    call.exchanges.append(Exchange(method, url, taken.status, taken.headers, taken.body))
+    return library.answer(request, taken) if library.answer is _urllib_answer else response

@@ -9,7 +9,6 @@ the order in which their triggers were made.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -107,7 +106,6 @@ class Runtime:
         self.flush_due_ns: int | None = None
         self._executing: list[Call] = []
         self.interrupted = False
-        self._asking = threading.RLock()
         self.slept = False
         """A plugin let virtual time pass: what became due meanwhile waits."""
 
@@ -426,7 +424,7 @@ class Runtime:
         Raises:
             WouldHang: the trigger is busy with a call that waits for this one.
         """
-        with self._asking:
+        with caller.asking:
             asked_by = {call.work.trigger.key for call in self._executing}
             while trigger.busy and self._ends and trigger.key not in asked_by:
                 self._end_next()

@@ -24,6 +24,14 @@ SENDS = {
             response = client.post(url, content=body, headers={"Content-Type": "application/json"}).raise_for_status()
         status, text = response.status_code, response.text
     """,
+    "httpx in an event loop": """
+        import asyncio, httpx
+        async def send():
+            async with httpx.AsyncClient() as client:
+                return await client.post(url, content=body, headers={"Content-Type": "application/json"})
+        response = asyncio.run(send()).raise_for_status()
+        status, text = response.status_code, response.text
+    """,
 }
 ASKS = """
 def process_writes(influxdb3_local, table_batches, args=None):
@@ -46,13 +54,14 @@ ASKED = """
         influxdb3_local.info(status, text, len(rows))
 """
 ANSWERS = """
-import json, time
+import asyncio, json, time
 
 def process_request(influxdb3_local, query_parameters, request_headers, request_body, args=None):
     data = json.loads(request_body)
     if data["n"] > 1:
         raise ValueError("too many")
-    time.sleep(2)
+    asyncio.run(asyncio.sleep(1))
+    time.sleep(1)
     influxdb3_local.write(LineBuilder("alerts").int64_field("n", data["n"]))
     return {"to": query_parameters["to"], "type": request_headers["content-type"], "known": "authorization" in request_headers}
 """
@@ -132,3 +141,16 @@ def test_other_addresses_are_left_alone() -> None:
     with engine_with("urllib", "http://localhost:1/api/v3/engine/notify") as engine:
         (asks,) = engine.write("m v=1 5", "d").runs
         assert "refused" in asks.logs.log_text[1]
+
+
+def test_a_chain_of_plugins_that_ask_from_event_loops_is_answered() -> None:
+    with engine_with("httpx in an event loop", "http://localhost:8181/api/v3/engine/next") as engine:
+        engine.create_trigger("next", db="d", path="asks.py", spec="request:next", arguments={"url": URL})
+        engine.write_plugin("answers.py", ANSWERS.replace('data["n"]', "0"))
+        runs = engine.write("m v=1 5", "d").runs
+        assert [(run.trigger, run.depth) for run in runs if not run.empty][:3] == [
+            ("asks", 0),
+            ("next", 1),
+            ("answers", 2),
+        ]
+        assert all(run.ok for run in runs)
