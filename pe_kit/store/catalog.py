@@ -199,6 +199,16 @@ class Catalog:
             )
         return found
 
+    def modifiable(self, name: str) -> DatabaseDef:
+        """Give a live database whose triggers, tables and caches may be changed.
+
+        Raises:
+            DatabaseNotFoundError, ConflictError: as :meth:`database`. ServerError: it is ``_internal``.
+        """
+        if name == INTERNAL:
+            raise ServerError("cannot modify internal db", mend="The database _internal belongs to the server.")
+        return self.database(name)
+
     def nearest_database(self, name: str) -> str:
         """Say which database was probably meant."""
         return near_match(name, (n for n in self.databases if n != INTERNAL), what="databases")
@@ -218,9 +228,10 @@ class Catalog:
         """Set how long rows stay visible; None: for ever.
 
         Raises:
-            DatabaseNotFoundError: no such database. ConflictError: deleted.
+            DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
         """
-        self.put(replace(self._named(name), retention_ns=retention_ns))
+        self._named(name)
+        self.put(replace(self.modifiable(name), retention_ns=retention_ns))
 
     def delete_database(self, name: str, now_ns: int) -> None:
         """Soft-delete a database: it gets a new name, so that its name can be used again.
@@ -243,9 +254,7 @@ class Catalog:
             DatabaseNotFoundError: no such database. NotFoundError: no such table. ConflictError: deleted.
             ServerError: the database is ``_internal``.
         """
-        if database == INTERNAL:
-            raise ServerError("cannot modify internal db", mend="The database _internal belongs to the server.")
-        table, db = self.table(database, name), self.database(database)
+        db, table = self.modifiable(database), self.table(database, name)
         stamped = _stamped(name, now_ns, db.deleted)
         tables = {n: t for n, t in db.tables.items() if n != name}
         deleted = {**db.deleted, stamped: Deleted(table, now_ns + _HARD_DELETE_NS)}

@@ -114,7 +114,7 @@ class Store:
         """Change how long rows of a database are visible; None: for ever.
 
         Raises:
-            DatabaseNotFoundError: no such database. ConflictError: deleted.
+            DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
         """
         with self._lock:
             self.catalog.set_retention(name, retention_ns)
@@ -165,8 +165,8 @@ class Store:
         return name in self.catalog.databases
 
     def require_database(self, name: str) -> None:
-        """Raise what the server answers for a database that does not exist (404) or was deleted (409)."""
-        self.catalog.database(name)
+        """Raise what the server answers where it changes nothing: no such database, a deleted one, ``_internal``."""
+        self.catalog.modifiable(name)
 
     def table_names(self, db: str) -> list[str]:
         """The tables of a database, by order of appearance.
@@ -393,6 +393,7 @@ class Store:
     def create_last_cache(self, db: str, table: str, **options: Any) -> str:
         """Create a last-value cache and give its name; options and errors: :meth:`LastCaches.create`."""
         with self._lock:
+            self.catalog.modifiable(db)
             name = self._database(db).last.create(self.catalog.table(db, table), **options).name
             self._changed("create_last_cache", self._now(), db=db, table=table, **options)
         return name
@@ -404,6 +405,7 @@ class Store:
             NotFoundError: no such database, table or cache.
         """
         with self._lock:
+            self.catalog.modifiable(db)
             self.catalog.table(db, table)
             self._database(db).last.delete(table, name)
             self._changed("delete_last_cache", self._now(), db=db, table=table, name=name)
@@ -411,6 +413,7 @@ class Store:
     def create_distinct_cache(self, db: str, table: str, columns: Sequence[str], **options: Any) -> str:
         """Create a distinct-value cache and give its name; options and errors: :meth:`DistinctCaches.create`."""
         with self._lock:
+            self.catalog.modifiable(db)
             name = self._database(db).distinct.create(self.catalog.table(db, table), columns, **options).name
             self._changed("create_distinct_cache", self._now(), db=db, table=table, columns=list(columns), **options)
         return name
@@ -422,6 +425,7 @@ class Store:
             NotFoundError: no such database, table or cache.
         """
         with self._lock:
+            self.catalog.modifiable(db)
             self.catalog.table(db, table)
             self._database(db).distinct.delete(table, name)
             self._changed("delete_distinct_cache", self._now(), db=db, table=table, name=name)

@@ -35,6 +35,8 @@ def test_create_checks_in_the_servers_order(engine: Engine) -> None:
     assert bad.message.startswith("failed to parse trigger from bad: expect one of the following forms")
     unknown = create("p.py", "all_tables", "nodb")
     assert (unknown.status, unknown.message) == (404, "Database not found nodb")
+    internal = create("p.py", "all_tables", "_internal")
+    assert (internal.status, internal.message) == (500, "cannot modify internal db")
     engine.create_trigger("t", db="db", path="p.py", spec="all_tables")
     twice = create("p.py", "all_tables", "db")
     assert isinstance(twice, ConflictError)

@@ -182,8 +182,16 @@ def test_what_was_deleted_cannot_be_deleted_again(store: Store) -> None:
 def test_the_internal_database_stays(store: Store) -> None:
     with pytest.raises(ServerError, match="cannot delete internal db"):
         store.delete_database("_internal")
-    with pytest.raises(ServerError, match="cannot modify internal db"):
-        store.delete_table("_internal", "x")
+    for attempt in (
+        lambda: store.delete_table("_internal", "x"),
+        lambda: store.set_retention("_internal", 1),
+        lambda: store.require_database("_internal"),
+        lambda: store.create_last_cache("_internal", "x"),
+        lambda: store.delete_distinct_cache("_internal", "x", "y"),
+    ):
+        with pytest.raises(ServerError, match="cannot modify internal db") as refused:
+            attempt()
+        assert refused.value.status == 500
 
 
 def test_a_deleted_table_takes_rows_and_buffer_with_it(store: Store) -> None:
