@@ -156,7 +156,11 @@ def _details(run: Run) -> str:
         rows = [
             (
                 "pe-bad" if q.error else "",
-                [cell(q.sql, 400), cell(q.error or f"{q.rows:,}", 400), cell(lasting(q.seconds))],
+                [
+                    cell(q.sql.strip(), 400, lines=True),
+                    cell(q.error or f"{q.rows:,}", 400, lines=True),
+                    cell(lasting(q.seconds)),
+                ],
             )
             for q in run.query_records[:5]
         ]

@@ -78,7 +78,7 @@ def test_one_glance_tells_what_went_well(make_run: MakeRun, make_outcome: MakeOu
         logs=[("INFO", "3 rows"), ("WARN", "too hot")],
         lines=["hot,city=Oslo value=41.5,n=2i 1767225600000000000"],
         cache_records=(CacheChange(1, "trigger", "state", None, {"Oslo": "hot"}),),
-        query_records=(QueryRecord("weather", "SELECT 1", None, 1, 0.001, None),),
+        query_records=(QueryRecord("weather", "\nSELECT 1\nFROM temps\n", None, 1, 0.001, None),),
     )
     text = check(outcome_html(make_outcome(run)))
     for part in (
@@ -92,7 +92,7 @@ def test_one_glance_tells_what_went_well(make_run: MakeRun, make_outcome: MakeOu
         "hot in weather",
     ):
         assert part in text
-    for part in ("Oslo", "41.5", "2026-01-01T00:00:00Z", "state", "{'Oslo': 'hot'}", "SELECT 1"):
+    for part in ("Oslo", "41.5", "2026-01-01T00:00:00Z", "state", "{'Oslo': 'hot'}", "SELECT 1\nFROM temps"):
         assert part in text
 
 
