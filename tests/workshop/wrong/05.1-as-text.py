@@ -1,8 +1,11 @@
-# fails: above-100
-COUNT = "SELECT count(*) AS hours FROM temperature WHERE city = $city AND temp > $above"
+# fails: two-days, above-100
+WARM = """
+SELECT CAST(extract(hour FROM time) AS BIGINT) AS hour, count(*) AS n
+FROM temperature WHERE city = $city AND temp > $above
+GROUP BY hour ORDER BY hour
+"""
 
 
 def process_request(influxdb3_local, query_parameters, request_headers, request_body, args=None):
-    city = query_parameters["city"]
-    rows = influxdb3_local.query(COUNT, {"city": city, "above": query_parameters["above"]})
-    return {"city": city, "hours": rows[0]["hours"]}
+    wanted = {"city": query_parameters["city"], "above": query_parameters["above"]}
+    return influxdb3_local.query(WARM, wanted)

@@ -39,4 +39,4 @@ def _found(source, *rules):
         path = Path(folder, "plugin.py")
         path.write_text(source, encoding="utf-8")
         found = [one for one in problems(path, "table:freezer") if one.rule in rules]
-    return "; ".join(f"line {one.line}: {one.message}. {one.mend}" for one in found) or None
+    return " ".join(f"Line {one.line}: {one.message}. {one.mend}" for one in found) or None
