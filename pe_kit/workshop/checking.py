@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pe_kit.clock import as_text
+from pe_kit.errors import UsageError
 from pe_kit.fixtures import load as load_fixture
 from pe_kit.fixtures.changes import Differences, compare
 from pe_kit.fixtures.playing import Sources, play
 from pe_kit.fixtures.records import database_of
+from pe_kit.notebook.plugincell import check_source, plugin_card
 from pe_kit.workshop import progress
 from pe_kit.workshop.exercises import Check, Exercise, load
 
@@ -52,12 +54,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the checker says of an answer. ``hints``: check -> how many hints are shown; ``note``: of the progress."""
+    """What the checker says of an answer.
+
+    Attributes:
+        hints: check -> how many hints are shown.
+        notes: what else there is to say, of the plugin or of the progress.
+    """
 
     exercise: Exercise
     results: tuple[Result, ...]
     hints: Mapping[str, int] = field(default_factory=dict)
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -68,6 +75,13 @@ class Checked:
     def passed(self) -> list[str]:
         """The names of the checks that passed."""
         return [result.check.name for result in self.results if result.ok]
+
+    @property
+    def common_error(self) -> Result | None:
+        """Where every check fails with the same error: the first of them."""
+        firsts = {result.findings[0] for result in self.results if result.findings}
+        same = len(firsts) == 1 and all(result.findings for result in self.results) and len(self.results) > 1
+        return self.results[0] if same and next(iter(firsts)).what.startswith("an error") else None
 
     def shown_hints(self, check: Check) -> tuple[str, ...]:
         """Give the hints of a failed check that are shown: the first, and those that were asked for."""
@@ -87,21 +101,28 @@ def attempt(number: str, source: str, *, hint: bool = False, folder: Path | None
         folder: of the notebook; without it the working directory. Exercises in it go before the package's.
 
     Raises:
-        UsageError: there is no such exercise, or the progress file cannot be read.
+        UsageError: there is no such exercise, Python cannot read the answer, or the progress file cannot be read.
     """
     folder = folder or Path.cwd()
     exercise = load(number, folder)
+    try:
+        check_source("the cell", source)
+    except UsageError as error:
+        raise UsageError(error.message, mend="Mend it, and run the cell again.") from None
+    card = plugin_card("The cell", source, exercise.spec)
+    notes = (card.title,) if card.tone == "warn" and (exercise.path / "fixtures").is_dir() else ()
     before = progress.read(folder).get(number, progress.Done())
     results = check(exercise, source)
     hints = dict(before.hints)
     for one in (result.check for result in results if not result.ok):
         hints[one.name] = min(len(one.hints), hints.get(one.name, 0) + (hint or one.name not in hints))
-    checked = Checked(exercise, results, hints)
+    checked = Checked(exercise, results, hints, notes)
     done = progress.Done(before.attempts + 1, before.solved or checked.ok, tuple(checked.passed), hints)
     try:
         progress.keep(folder, number, done)
     except OSError as error:
-        return replace(checked, note=f"Not remembered: {folder / progress.FILE}: {error.strerror or error}")
+        said = f"Not remembered: {folder / progress.FILE}: {error.strerror or error}"
+        return replace(checked, notes=(*notes, said))
     return checked
 
 
@@ -220,6 +241,8 @@ def _cells(text: str | None, names: tuple[str, ...]) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(_plain, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -103,6 +103,32 @@ def test_an_error_of_the_plugin_is_shown_with_its_line(tmp_path: Path) -> None:
     assert "KeyError" in checked_html(checked)
 
 
+def test_an_error_that_is_everywhere_is_said_once(tmp_path: Path) -> None:
+    checked = attempt("01.1", f"import nothing_of_this_name\n{SOLUTION}", folder=tmp_path)
+    for said in (repr(checked), checked_html(checked)):
+        assert said.count("ModuleNotFoundError") == 1
+        assert "The same error in every check" in said
+        assert said.count("hint 1 of 2") == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (NOTHING.replace("process_writes", "process_write"), "is 'process_write' meant to be 'process_writes'?"),
+        (f"async {NOTHING}", "write a plain `def`"),
+    ],
+)
+def test_a_function_that_is_never_called_is_explained(tmp_path: Path, answer: str, said: str) -> None:
+    checked = attempt("01.1", answer, folder=tmp_path)
+    assert said in repr(checked)
+    assert "note" in checked_html(checked)
+
+
+def test_what_python_cannot_read_is_shown_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"(?s)line 3 of the cell.*Mend it, and run the cell again"):
+        attempt("01.1", "def process_writes(a, b, c):\n    if\n", folder=tmp_path)
+
+
 @pytest.mark.slow
 def test_an_answer_that_never_ends_is_stopped(tmp_path: Path) -> None:
     _exercise(tmp_path, '"writes"', lambda engine: engine.write("t v=1", "db"))

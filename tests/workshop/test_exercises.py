@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from pe_kit.workshop.checking import Checked, check
@@ -25,6 +26,20 @@ def test_every_exercise_has_a_solution_and_two_wrong_answers() -> None:
     assert sorted(SOLUTIONS) == NUMBERS
     assert [number for number in NUMBERS if wrong.count(number) < 2] == []
     assert set(wrong) <= set(NUMBERS)
+
+
+@pytest.mark.slow
+def test_every_exercise_stands_in_its_lesson_with_a_start_that_is_not_right_yet() -> None:
+    starts = {}
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            first, _, source = cell.source.partition("\n")
+            if cell.cell_type == "code" and first.startswith("%%exercise "):
+                number = first.split()[1]
+                assert number.partition(".")[0] == path.name.partition("_")[0]
+                starts[number] = source
+    assert sorted(starts) == NUMBERS
+    assert [number for number, source in starts.items() if all(r.ok for r in check(load(number), source))] == []
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -12,6 +12,8 @@ def _times(cell):
     """When the specification fires in two weeks that begin on a Monday, 1500 times at most."""
     names = {}
     exec(cell, names)
+    if not isinstance(names.get("spec"), str):
+        raise ValueError("the cell sets no `spec`: the specification as text")
     with Engine(start=MONDAY) as engine:
         engine.create_database("db")
         engine.write_plugin("plugin.py", PLUGIN)
