@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import os
 import secrets
 import zlib
@@ -194,13 +196,12 @@ def _decoded(body: bytes, encoding: str | None) -> bytes:
         return body
     if encoding != "gzip":
         raise refused(400, f"unacceptable content-encoding: {encoding}")
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        plain = stream.decompress(body, MAX_BODY + 1)
-    except zlib.error as error:
+    try:  # one member or several
+        plain = gzip.GzipFile(fileobj=io.BytesIO(body)).read(MAX_BODY + 1)
+    except EOFError:
+        raise refused(400, "error decoding gzip stream: unexpected end of file") from None
+    except (OSError, zlib.error) as error:
         raise refused(400, f"error decoding gzip stream: {error}") from None
     if len(plain) > MAX_BODY:
         raise refused(413, f"max request size ({MAX_BODY} bytes) exceeded")
-    if not stream.eof:
-        raise refused(400, "error decoding gzip stream: unexpected end of file")
     return plain

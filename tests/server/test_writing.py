@@ -69,9 +69,10 @@ def test_v3_takes_short_and_long_names_of_precisions(client: httpx.Client, engin
 
 
 def test_gzip_bodies_are_decoded(client: httpx.Client, engine: Engine) -> None:
-    body = gzip.compress(b"m v=7i 1")
+    """Files that were put together, too."""
+    body = gzip.compress(b"m v=7i 1\n") + gzip.compress(b"m v=8i 2\n")
     assert client.post(V3, params={"db": "d"}, content=body, headers={"content-encoding": "gzip"}).status_code == 204
-    assert engine.query("SELECT v FROM m", "d")["v"].tolist() == [7]
+    assert engine.query("SELECT v FROM m ORDER BY time", "d")["v"].tolist() == [7, 8]
 
 
 def test_v2_writes_to_its_bucket_in_nanoseconds(client: httpx.Client, engine: Engine) -> None:
