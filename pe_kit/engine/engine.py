@@ -371,12 +371,13 @@ class Engine:
             self.store.create_database(name, ns)
 
     def delete_database(self, name: str) -> None:
-        """Delete a database; its triggers are disabled and stopped."""
+        """Delete a database; its triggers are stopped, disabled and go with it: its name is free again."""
         with self._event("delete_database", name, name=name):
-            self.store.delete_database(name)
+            stamped = self.store.delete_database(name)
             for trigger in [t for t in self._runtime.triggers if t.database == name]:
                 trigger.disabled = True
                 self._runtime.triggers.stop(trigger)
+            self._runtime.triggers.move(name, stamped)
             self._runtime.cache.drop_database(name)
 
     @property

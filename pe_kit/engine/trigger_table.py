@@ -179,6 +179,14 @@ class TriggerTable:
         del self._all[trigger.key]
         self.changed()
 
+    def move(self, database: str, to: str) -> None:
+        """Keep the triggers of a deleted database under the name that it has from now on."""
+        for trigger in self._all.values():
+            if trigger.database == database:
+                trigger.database = to
+        self._all = {t.key: t for t in self._all.values()}
+        self.changed()
+
     def start(self, trigger: Trigger, now_ns: int) -> None:
         """Start its task and, for a request trigger, take the route."""
         trigger.start(now_ns)

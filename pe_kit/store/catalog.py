@@ -233,8 +233,8 @@ class Catalog:
         self._named(name)
         self.put(replace(self.modifiable(name), retention_ns=retention_ns))
 
-    def delete_database(self, name: str, now_ns: int) -> None:
-        """Soft-delete a database: it gets a new name, so that its name can be used again.
+    def delete_database(self, name: str, now_ns: int) -> str:
+        """Soft-delete a database: it gets a new name, which is given, so that its name can be used again.
 
         Raises:
             DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
@@ -246,6 +246,7 @@ class Catalog:
         live = {n: d for n, d in self.databases.items() if n != name}
         deleted = replace(gone, name=stamped, hard_delete_ns=now_ns + _HARD_DELETE_NS)
         self.state = CatalogState(live, {**self.state.deleted, stamped: deleted})
+        return stamped
 
     def delete_table(self, database: str, name: str, now_ns: int) -> None:
         """Soft-delete a table: it gets a new name, so that its name can be used again.

@@ -97,18 +97,19 @@ class Store:
             self.catalog.create_database(name, retention_ns)
             self._changed("create_database", self._now(), name=name, retention_ns=retention_ns)
 
-    def delete_database(self, name: str) -> None:
-        """Delete a database, its tables and caches; its name can be used again.
+    def delete_database(self, name: str) -> str:
+        """Delete a database, its tables and caches; its name can be used again. Gives the name it has from now on.
 
         Raises:
             DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
         """
         with self._lock:
             now = self._now()
-            self.catalog.delete_database(name, now)
+            stamped = self.catalog.delete_database(name, now)
             self._databases.pop(name, None)
             self._buffer.drop(name)
             self._changed("delete_database", now, name=name)
+        return stamped
 
     def set_retention(self, name: str, retention_ns: int | None) -> None:
         """Change how long rows of a database are visible; None: for ever.

@@ -93,6 +93,17 @@ def test_deleting_a_database_disables_its_triggers(engine: Engine, plug: Plug) -
     assert list(engine.triggers.disabled) == [True]
 
 
+def test_a_new_database_has_no_triggers_of_the_deleted_one_of_its_name(engine: Engine, plug: Plug) -> None:
+    """A deleted database keeps its triggers under its new name (influxdb3_catalog/src/catalog/versions/v3/catalog.rs)."""
+    plug(NOTHING, "all_tables")
+    engine.delete_database("db")
+    engine.create_database("db")
+    assert engine.query("SELECT * FROM system.processing_engine_triggers", "db").empty
+    assert refusal(lambda: engine.enable_trigger("t", "db")).status == 404
+    engine.create_trigger("t", db="db", path="t.py", spec="all_tables")
+    assert len(engine.write("m f=1", "db").runs) == 1
+
+
 def test_edits_of_a_single_file_take_effect_at_the_next_call(engine: Engine, plug: Plug) -> None:
     say = "def process_writes(l, b, args=None): l.info({!r})\n"
     plug(say.format("old"), "all_tables")
