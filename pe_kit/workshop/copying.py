@@ -1,8 +1,7 @@
-"""A learner's folder: the tour, the lessons and the exercises, copied without touching what the learner has changed."""
+"""A learner's folder: all notebooks and the exercises, copied without touching what the learner has changed."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,7 @@ from pe_kit.errors import UsageError
 from pe_kit.notebook.runner import notebooks
 from pe_kit.workshop.exercises import folders
 
-__all__ = ["Copied", "lay_out", "lessons"]
-
-_LESSON = re.compile(r"\d\d_.+\.ipynb")
+__all__ = ["Copied", "lay_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +20,6 @@ class Copied:
     written: tuple[str, ...]
     same: tuple[str, ...]
     kept: tuple[str, ...]
-
-
-def lessons() -> dict[str, Path]:
-    """Give the tour and the lessons, in the order in which they are read: file name -> path."""
-    known = notebooks()
-    return {"tour.ipynb": known["tour.ipynb"], **{n: known[n] for n in sorted(known) if _LESSON.fullmatch(n)}}
 
 
 def lay_out(folder: Path) -> Copied:
@@ -53,7 +44,7 @@ def lay_out(folder: Path) -> Copied:
 
 
 def _files() -> Iterator[tuple[str, Path]]:
-    yield from lessons().items()
+    yield from sorted(notebooks().items())
     for number, path in folders().items():
         inner = (p for p in sorted(path.rglob("*")) if p.is_file() and "__pycache__" not in p.parts)
         yield from ((f"exercises/{number}/{p.relative_to(path).as_posix()}", p) for p in inner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,25 @@ def _run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["workshop", *map(str, arguments)])
 
 
-def test_init_copies_the_lessons_and_exercises_and_no_solution(tmp_path: Path) -> None:
+def test_init_copies_the_notebooks_and_exercises_and_no_solution(tmp_path: Path) -> None:
     done = _run("init", tmp_path / "ws")
     assert done.exit_code == 0, done.output
-    lessons = {path.name for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
-    assert {path.name for path in (tmp_path / "ws").glob("*.ipynb")} == {"tour.ipynb", *lessons}
+    every = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {path.name for path in (tmp_path / "ws").glob("*.ipynb")} == every
     assert list(folders(tmp_path / "ws").values()) == [tmp_path / "ws" / "exercises" / number for number in folders()]
     solution = (ROOT / "workshop" / "solutions" / "01.1.py").read_text().strip()
     assert [p for p in (tmp_path / "ws" / "exercises").rglob("*") if p.is_file() and solution in p.read_text()] == []
+
+
+def test_what_a_notebook_links_to_is_beside_it(tmp_path: Path) -> None:
+    _run("init", tmp_path)
+    links = {
+        (path.name, target)
+        for path in tmp_path.glob("*.ipynb")
+        for target in re.findall(r"\]\(([^)\s]+\.ipynb)\)", path.read_text(encoding="utf-8"))
+    }
+    assert len(links) > 9
+    assert [link for link in links if not (tmp_path / link[1]).is_file()] == []
 
 
 def test_init_again_leaves_what_a_learner_has_changed_and_says_so(tmp_path: Path) -> None:
