@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Source", "schema_refusal"]
 
-_OVER_LIMIT = ("Update to schema would exceed number of", "Adding a new database would exceed limit of")
 _SHAPE = "A line is: measurement,tag=value field=1.5 timestamp"
 
 
@@ -91,7 +90,6 @@ def schema_refusal(
         text_line=text_line,
         column=column,
         mend=error.mend,
-        status=422 if error.message.startswith(_OVER_LIMIT) else 400,
     )
 
 

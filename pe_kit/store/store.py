@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "StoreSnapshot", "Written"]
 
+_OVER_LIMIT = ("Update to schema would exceed number of", "Adding a new database would exceed limit of")
 _FIELD_TYPES = {"utf8": "s", "int64": "i", "uint64": "u", "float64": "f", "bool": "b"}
 
 
@@ -42,7 +43,9 @@ class Written(NamedTuple):
     @property
     def status(self) -> int:
         """The HTTP status: 204, 400 with refused lines, 422 if one of them met a limit."""
-        return max((error.status for error in self.errors), default=204)
+        if any(error.error_message.startswith(_OVER_LIMIT) for error in self.errors):
+            return 422
+        return 400 if self.errors else 204
 
 
 class StoreSnapshot(NamedTuple):
