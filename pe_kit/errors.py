@@ -225,7 +225,6 @@ class LineProtocolError(ServerError):
         text_line: int | None = None,
         column: int | None = None,
         mend: str = "",
-        status: int | None = None,
     ) -> None:
         self.error_message = error_message
         self.line_number = line_number
@@ -236,7 +235,7 @@ class LineProtocolError(ServerError):
         body = json.dumps(
             {"error": "line protocol parsing error", "data": self.as_json()}, ensure_ascii=False, separators=(",", ":")
         )
-        super().__init__(f"line protocol parse failed: {error_message}", mend=mend, status=status, body=body)
+        super().__init__(f"line protocol parse failed: {error_message}", mend=mend, body=body)
 
     def as_json(self) -> dict[str, Any]:
         """Give the error as the server's JSON object; ``original_line`` is cut to 20 bytes as there."""

@@ -31,6 +31,7 @@ from pe_kit.errors import InvalidNameError, ServerError
 from pe_kit.errors import QueryError as StoreQueryError
 from pe_kit.lineprotocol.grammar import split_lines
 from pe_kit.store.conversion import to_rows
+from pe_kit.store.refusal import write_buffer_text
 
 if TYPE_CHECKING:
     from pe_kit.engine.runtime import Runtime
@@ -157,7 +158,8 @@ class Call:
                 f"error writing line protocol to {database}: invalid database name: {error.message}"
             ) from None
         except ServerError as error:
-            raise Exception(f"error writing line protocol to {database}: Cannot write: {error.message}") from None
+            text = write_buffer_text(error)
+            raise Exception(f"error writing line protocol to {database}: Cannot write: {text}") from None
 
     def _write(self, database: str, texts: list[str], sync: bool) -> None:
         runtime = self.runtime
@@ -175,7 +177,8 @@ class Call:
             except InvalidNameError:
                 self._reject(database, kind, f"invalid database name: {database}")
             except ServerError as error:
-                self._reject(database, kind, f"error writing back lines to {database}: Cannot write: {error.message}")
+                text = write_buffer_text(error)
+                self._reject(database, kind, f"error writing back lines to {database}: Cannot write: {text}")
         if self.queued:
             self.runtime.carry_back()
 

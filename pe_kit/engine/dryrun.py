@@ -19,6 +19,7 @@ from pe_kit.engine.cron import CronError, CronExpression
 from pe_kit.engine.invoke import error_text, invoke
 from pe_kit.engine.localapi import PyPluginCallApi
 from pe_kit.errors import InvalidNameError, LineProtocolError, ServerError
+from pe_kit.store.refusal import EMPTY, write_buffer_text
 
 if TYPE_CHECKING:
     from pe_kit.engine.outcome import Exchange
@@ -96,7 +97,8 @@ def test_wal_plugin(
     except InvalidNameError:
         return _answer(errors=[f"invalid database {database}"])
     except ServerError as error:
-        return _answer(errors=[error.message])
+        if error.message != EMPTY:  # no line at all is refused where data is buffered: not here
+            return _answer(errors=[write_buffer_text(error)])
     batches = [b for b in scratch.flush(chunk_ns=_GEN1_NS) if b.database == database]
     table_batches = batches[0].table_batches() if batches else []
     call = _DryCall(runtime, database, cache_name)
@@ -115,7 +117,7 @@ def test_schedule_plugin(
     """Run ``process_scheduled_call`` for the next time after now that a bare cron expression names."""
     if not runtime.store.has_database(database):
         return {"trigger_time": None, **_answer(errors=["couldn't find db"])}
-    expression = schedule or _DEFAULT_SCHEDULE
+    expression = _DEFAULT_SCHEDULE if schedule is None else schedule
     try:
         due = CronExpression.parse(expression).next_after(runtime.clock.now_ns // 1_000_000_000)
     except CronError as error:
@@ -166,7 +168,8 @@ def _validate(runtime: Runtime, database: str, lines: list[str]) -> list[str]:
         )
         return [f"line protocol parse error on write to db {database}: WriteLineError {{ {fields} }}"]
     except ServerError as error:
-        return [f"Failed to validate output lines to db {database}: {error.message}"]
+        if error.message != EMPTY:
+            return [f"Failed to initialize validator for db {database}: {write_buffer_text(error)}"]
     return []
 
 

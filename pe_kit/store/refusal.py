@@ -6,14 +6,16 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from pe_kit.errors import LineProtocolError
+from pe_kit.errors import LineProtocolError, ServerError
 from pe_kit.lineprotocol.grammar import render
 from pe_kit.store.catalog import SchemaError
 
 if TYPE_CHECKING:
     from pe_kit.lineprotocol.grammar import GrammarError, Item, Line
 
-__all__ = ["Source", "schema_refusal"]
+__all__ = ["EMPTY", "Source", "schema_refusal", "write_buffer_text"]
+
+EMPTY = "incoming write was empty"
 
 _SHAPE = "A line is: measurement,tag=value field=1.5 timestamp"
 
@@ -91,6 +93,12 @@ def schema_refusal(
         column=column,
         mend=error.mend,
     )
+
+
+def write_buffer_text(error: ServerError) -> str:
+    """What the write buffer says of a refused write, where the HTTP answer has the catalog's own words alone."""
+    limit = error.status == 422  # of databases: the others are errors of a line
+    return f"catalog update error: {error.message}" if limit else error.message
 
 
 def _find_column(piece: str, column: str | None) -> int:

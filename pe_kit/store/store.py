@@ -19,6 +19,7 @@ from pe_kit.store.frames import Frame, as_payload
 from pe_kit.store.ingest import admit_frame, admit_text
 from pe_kit.store.names import check_database_name, check_http_database_name
 from pe_kit.store.querylog import QueryLog
+from pe_kit.store.refusal import EMPTY
 from pe_kit.store.rows import GEN1_NS, Part, TableRows
 from pe_kit.store.sources import own_sources
 from pe_kit.store.table import Table
@@ -343,7 +344,7 @@ class Store:
         admitted.put(buffer, db)
         written = Written(admitted.count, tuple(admitted.errors))
         if not written.rows and not written.errors:
-            raise ServerError("incoming write was empty", status=400, mend="Blank lines and comments are no data.")
+            raise ServerError(EMPTY, status=400, mend="Blank lines and comments are no data.")
         return written
 
     @property

@@ -43,6 +43,24 @@ def test_wal_dry_run_works_for_a_database_that_does_not_exist(engine: Engine) ->
     ]
 
 
+def test_no_lines_are_an_empty_batch(engine: Engine) -> None:
+    """Only the write buffer refuses an empty write (influxdb3_write/src/write_buffer/mod.rs), the validator does not."""
+    engine.write_plugin("p.py", "def process_writes(l, b, args=None): l.info(b)\n")
+    answer = engine.test_wal_plugin("p.py", "# nothing\n", "db")
+    assert (answer["log_lines"][1], answer["errors"]) == ("INFO: []", [])
+
+
+def test_one_database_too_many_is_said_in_the_validators_words(engine: Engine) -> None:
+    for name in ("b", "c", "d", "e"):
+        engine.create_database(name)
+    engine.write_plugin("p.py", WAL)
+    text = "catalog update error: Adding a new database would exceed limit of 5 databases"
+    assert engine.test_wal_plugin("p.py", "m f=1", "f")["errors"] == [text]
+    assert engine.test_wal_plugin("p.py", "m f=1", "db")["errors"] == [
+        f"Failed to initialize validator for db other: {text}"
+    ]
+
+
 def test_an_exception_loses_the_logs_and_writes_of_a_dry_run(engine: Engine) -> None:
     engine.write_plugin("p.py", WAL + "    raise ValueError('boom')\n")
     assert engine.test_wal_plugin("p.py", "m f=1 7", "db") == {

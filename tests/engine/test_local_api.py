@@ -163,6 +163,18 @@ for db, line in (('db', LineBuilder('m').int64_field('f', 1)), ('bad db', LineBu
     ]
 
 
+def test_one_database_too_many_is_the_write_buffers_error(engine: Engine, plug: Plug) -> None:
+    """influxdb3_write/src/write_buffer/mod.rs."""
+    for name in ("b", "c", "d", "e"):
+        engine.create_database(name)
+    line = "LineBuilder('m').int64_field('f', 1)"
+    result = run(
+        engine, plug, f"influxdb3_local.write_to_db('f', {line})\ninfluxdb3_local.write_sync_to_db('f', {line}, True)"
+    )
+    text = "Cannot write: catalog update error: Adding a new database would exceed limit of 5 databases"
+    assert str(result.error) == f"error writing line protocol to f: {text}"
+
+
 def test_write_sync_without_no_sync_is_queryable_at_once(engine: Engine, plug: Plug) -> None:
     result = run(
         engine,
