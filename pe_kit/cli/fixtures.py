@@ -229,6 +229,9 @@ def verify(
     if as_json:
         rows = [{"name": r.name, "ok": r.ok, "tested": r.tested, "text": r.text()} for r in results]
         typer.echo(json.dumps({"ok": not failed, "fixtures": rows}, ensure_ascii=False))
+    else:
+        well, idle = sum(r.ok for r in results), sum(not r.tested for r in results)
+        console.print(f"{len(results)} fixtures: {well} ok, {len(failed)} differ, {idle} could not be tested")
     raise typer.Exit(1 if failed else 0)
 
 
