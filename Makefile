@@ -7,7 +7,7 @@
 #   make bench   the benchmarks
 #   make soak    the long tests: a crash at every operation on the disk, a hundred random kills, a minute of load on the server,
 #                half an hour of everything at random (MINUTES=5 for less)
-#   make clients curl and the official JavaScript client against the server (needs curl, Node and npm)
+#   make clients curl, schemathesis and the official JavaScript client against the server (needs curl, Node and npm)
 #   make clean   remove what the others made
 
 SHELL := /bin/bash

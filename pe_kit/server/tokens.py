@@ -22,6 +22,7 @@ from pe_kit.types import Now
 __all__ = ["Tokens"]
 
 OPERATOR = "_admin"
+_LATEST_NS = 253_402_300_799_000_000_000  # the last second of the year 9999: later ones cannot be written down
 _MALFORMED = (
     "Authorization header was malformed, the request was not in the form of 'Authorization: <auth-scheme> <token>', "
     "supported auth-schemes are Bearer, Token and Basic"
@@ -79,7 +80,7 @@ class Tokens:
             if name in self._all:
                 raise ConflictError(f"token name already exists, {name}")
             self._ids += 1
-            expires = None if expiry_seconds is None else now + expiry_seconds * 1_000_000_000
+            expires = None if expiry_seconds is None else min(now + expiry_seconds * 1_000_000_000, _LATEST_NS)
             self._all[name] = made = _Token(self._ids, name, _hashed(text), now, expires)
         return _shown(made, text)
 

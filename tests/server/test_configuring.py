@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import httpx
 import pytest
@@ -89,15 +90,17 @@ def test_ping_says_who_answers(client: httpx.Client) -> None:
         assert answer.headers["x-influxdb-build"] == "Core"
         assert answer.headers["x-influxdb-version"] == answer.json()["version"]
         assert answer.headers["request-id"] == answer.headers["x-request-id"]
-        assert answer.headers["cluster-uuid"]
+        for told in (answer.headers["cluster-uuid"], answer.headers["request-id"], answer.json()["process_id"]):
+            assert str(uuid.UUID(told)) == told
 
 
 def test_health_and_metrics(client: httpx.Client) -> None:
     assert client.get("/health").text == client.get("/api/v1/health").text == "OK"
-    assert (
-        'http_requests_total{method="GET",path="/health",status="ok",status_code="200"} 1'
-        in client.get("/metrics").text
-    )
+    assert client.get("/health").headers["content-type"] == "text/plain; charset=utf-8"
+    counted = 'http_requests_total{method="GET",path="/health",status="ok",status_code="200"} 2\n'
+    metrics = client.get("/metrics").text
+    assert counted in metrics
+    assert metrics.endswith("\n# EOF\n")
 
 
 @pytest.mark.parametrize(
@@ -112,12 +115,17 @@ def test_unknown_paths_and_wrong_methods_are_404(client: httpx.Client, method: s
 
 def test_options_is_answered_with_cors_whatever_the_path(client: httpx.Client) -> None:
     answer = client.options("/anything")
-    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (204, "*")
+    cors = {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+    assert (answer.status_code, cors) == (
+        204,
+        {f"access-control-{name}": "*" for name in ("allow-origin", "allow-methods", "allow-headers")}
+        | {"access-control-max-age": "86400"},
+    )
 
 
 def test_token_endpoints_are_off_without_authentication(client: httpx.Client) -> None:
-    answer = client.post(f"{TOKEN}/admin")
-    assert (answer.status_code, answer.text) == (405, "endpoint disabled, started without auth")
+    for answer in (client.post(f"{TOKEN}/admin"), client.get(f"{TOKEN}/anything")):
+        assert (answer.status_code, answer.text) == (405, "endpoint disabled, started without auth")
 
 
 def test_the_virtual_clock_is_moved_by_http(client: httpx.Client, engine: Engine) -> None:
@@ -143,6 +151,8 @@ def test_tokens_are_made_used_replaced_and_deleted(engine: Engine) -> None:
         assert list(made.json()) == ["id", "name", "token", "hash", "created_at", "expiry"]
         assert made.json()["token"].startswith("apiv3_")
         assert client.post(f"{TOKEN}/named_admin", json={"token_name": "n"}).status_code == 409
+        lasting = client.post(f"{TOKEN}/named_admin", json={"token_name": "lasting", "expiry_secs": 2**63})
+        assert lasting.json()["expiry"] == "9999-12-31T23:59:59Z"
         named = {"authorization": f"Token {made.json()['token']}"}
         assert client.get("/ping", headers=named).status_code == 200
         engine.advance("61s")
