@@ -811,14 +811,13 @@ class Engine:
         with self._event("request", None, path=path, **data) as collector:
             if not method_allowed(method):
                 collector.response = not_found()
+            elif not isinstance(request := as_request(path, method, params, headers, body), dict):
+                collector.response = request  # the body is read first
             elif (trigger := self._runtime.triggers.routed(path)) is None:
                 collector.response = not_routed()
                 collector.note(self._no_route(path))
             else:
-                request = as_request(path, method, params, headers, body)
-                collector.response = (
-                    request if not isinstance(request, dict) else self._runtime.request(trigger, request)
-                )
+                collector.response = self._runtime.request(trigger, request)
         return collector.outcome(self._clock.now_ns)
 
     def _no_route(self, path: str) -> str:

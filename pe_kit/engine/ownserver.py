@@ -67,15 +67,15 @@ class OwnServer:
             try:
                 self.admit(headers.get("authorization"))
             except ServerError as error:
-                return Response(error.status, {"content-type": "application/json"}, error.body.encode())
+                return Response(error.status, {}, error.body.encode())
         if not method_allowed(asked.method):
             return not_found()
         path, triggers = parts.path.removeprefix(_PREFIX), call.runtime.triggers
-        if (trigger := triggers.routed(path)) is None:
-            return not_routed()
         params = parse_qsl(parts.query, keep_blank_values=True)
         request = as_request(path, asked.method, params, {"host": parts.netloc, **headers}, asked.body)
         if isinstance(request, Response):
             return request
+        if (trigger := triggers.routed(path)) is None:
+            return not_routed()
         response = call.runtime.request_within(call, trigger, request)
         return response or Response(500, {}, b"Processing engine error: request handler for trigger down")

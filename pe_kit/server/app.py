@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import secrets
+import uuid
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,14 +43,15 @@ class Gone(Exception):  # noqa: N818 - no error: the client went away
 def ping(service: Service, ask: Ask) -> Reply:
     """Who answers."""
     del service, ask
-    number = secrets.token_hex(16)
+    number = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
     headers = {
         "Request-Id": number,
         "X-Request-Id": number,
         "X-Influxdb-Build": "Core",
         "X-Influxdb-Version": VERSION,
     }
-    told = {"product_name": "InfluxDB 3 Core", "version": VERSION, "revision": "pe-kit", "process_id": str(os.getpid())}
+    process = str(uuid.UUID(int=os.getpid()))
+    told = {"product_name": "InfluxDB 3 Core", "version": VERSION, "revision": "pe-kit", "process_id": process}
     reply = Reply.of_json(told)
     return Reply(200, reply.body, (*reply.headers, *headers.items()))
 
@@ -57,7 +59,7 @@ def ping(service: Service, ask: Ask) -> Reply:
 def health(service: Service, ask: Ask) -> Reply:
     """It lives."""
     del service, ask
-    return Reply(200, b"OK")
+    return Reply(200, b"OK", (("content-type", "text/plain; charset=utf-8"),))
 
 
 def metrics(service: Service, ask: Ask) -> Reply:
@@ -75,7 +77,8 @@ def metrics(service: Service, ask: Ask) -> Reply:
             f'pe_kit_trigger_{name}_total{{database="{db}",trigger="{_escaped(trigger)}"}} {count}'
             for db, trigger, count in zip(frame["database"], frame["trigger_name"], frame[column], strict=True)
         ]
-    return Reply(200, ("\n".join(lines) + "\n").encode(), (("content-type", "text/plain; version=0.0.4"),))
+    text = "\n".join([*lines, "# EOF\n"])
+    return Reply(200, text.encode(), (("content-type", "text/plain; version=0.0.4; charset=utf-8"),))
 
 
 def _escaped(text: str) -> str:
@@ -100,9 +103,9 @@ _TAKES_PASSWORD = ("/write", "/query")
 _OPEN = {("POST", "/api/v3/configure/token/admin")}
 _CORS = {
     "access-control-allow-origin": "*",
-    "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS, PATCH",
+    "access-control-allow-methods": "*",
     "access-control-allow-headers": "*",
-    "access-control-max-age": "600",
+    "access-control-max-age": "86400",
 }
 
 
@@ -128,7 +131,7 @@ class App:
         else:
             try:
                 reply = await self._answer(scope, receive, method, path)
-                origin = {"access-control-allow-origin": "*"} if reply.status < 400 else {}
+                origin = {"access-control-allow-origin": "*"}  # errors do not get it; what a plugin answers does
             except Gone:
                 return
             except ServerError as error:
@@ -145,6 +148,8 @@ class App:
         headers = Headers(scope=scope)
         query = scope["query_string"].decode("latin-1") or None
         tokens = self._service.tokens
+        if tokens is None and path.startswith(configuring.TOKEN):
+            raise refused(405, "endpoint disabled, started without auth")
         if tokens is not None and (method, path) not in _OPEN:
             password = parse_qs(query or "").get("p", [None])[0] if path in _TAKES_PASSWORD else None
             tokens.check(headers.get("authorization"), password)

@@ -43,9 +43,8 @@ class Reply:
 
     @classmethod
     def of_error(cls, error: ServerError) -> Reply:
-        """Answer as the server answers an error."""
-        body = error.body.encode()
-        return cls(error.status, body, (("content-type", "application/json"),) if body.startswith(b'{"') else ())
+        """Answer as the server answers an error: no content type, not even where the body is JSON."""
+        return cls(error.status, error.body.encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pe_kit.server.querying import result
 from pe_kit.server.service import Service
 from pe_kit.server.tokens import Tokens
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "TOKEN"]
 
 Handler = Callable[[Service, Ask], Reply]
 
@@ -193,7 +193,7 @@ def move_clock(service: Service, ask: Ask) -> Reply:
 
 
 _DATABASE, _TABLE = "/api/v3/configure/database", "/api/v3/configure/table"
-_TOKEN = "/api/v3/configure/token"
+TOKEN = "/api/v3/configure/token"
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", _DATABASE): list_databases,
     ("POST", _DATABASE): create_database,
@@ -207,10 +207,10 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("DELETE", "/api/v3/configure/last_cache"): delete_last_cache,
     ("POST", "/api/v3/configure/distinct_cache"): create_distinct_cache,
     ("DELETE", "/api/v3/configure/distinct_cache"): delete_distinct_cache,
-    ("POST", f"{_TOKEN}/admin"): create_operator,
-    ("POST", f"{_TOKEN}/admin/regenerate"): regenerate_operator,
-    ("POST", f"{_TOKEN}/named_admin"): create_token,
-    ("DELETE", _TOKEN): delete_token,
+    ("POST", f"{TOKEN}/admin"): create_operator,
+    ("POST", f"{TOKEN}/admin/regenerate"): regenerate_operator,
+    ("POST", f"{TOKEN}/named_admin"): create_token,
+    ("DELETE", TOKEN): delete_token,
     ("GET", "/pe/clock"): read_clock,
     ("POST", "/pe/clock"): move_clock,
 }

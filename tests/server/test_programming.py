@@ -43,6 +43,21 @@ def test_a_request_plugin_answers_by_its_path(ready: httpx.Client) -> None:
     assert answer.json() == {"query": {"q": "2"}, "body": "hi", "secret": None}
 
 
+def test_what_a_plugin_answers_may_be_read_by_any_origin_and_other_errors_not(ready: httpx.Client) -> None:
+    ready.post(TRIGGER, json=body(trigger_specification="request:echo"))
+    for path, status, allowed in (("echo", 201, "*"), ("nothing", 404, "*")):
+        answer = ready.get(f"/api/v3/engine/{path}")
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, allowed)
+    refused = ready.post(TRIGGER, json=body())
+    assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (409, False)
+    assert "content-type" not in refused.headers
+
+
+def test_a_body_is_read_before_its_path_is_looked_up(ready: httpx.Client) -> None:
+    answer = ready.post("/api/v3/engine/nothing", content="x", headers={"content-encoding": "br"})
+    assert (answer.status_code, answer.text) == (400, "unacceptable content-encoding: br")
+
+
 def test_the_path_is_compared_byte_for_byte(ready: httpx.Client) -> None:
     ready.post(TRIGGER, json=body(trigger_specification="request:/a b"))
     for path in ("/api/v3/engine/a%20b", "/api/v3/engine//a%20b", "/api/v3/engine/"):

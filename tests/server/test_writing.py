@@ -21,7 +21,7 @@ def test_a_write_answers_204_without_a_body_and_can_be_queried(client: httpx.Cli
 def test_by_default_good_lines_are_stored_and_bad_ones_are_listed(client: httpx.Client, engine: Engine) -> None:
     answer = client.post(V3, params={"db": "d"}, content="m v=1\nm v=\nm v=2 1")
     assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/json"
+    assert "content-type" not in answer.headers
     assert answer.text == (
         '{"error":"partial write of line protocol occurred","data":[{"error_message":"No fields were provided",'
         '"line_number":2,"original_line":"m v="}]}'
