@@ -107,6 +107,29 @@ def history() -> float:
     return seconds / 3000 * 1e6
 
 
+CAREFUL = """
+def process_writes(influxdb3_local, table_batches, args=None):
+    if not table_batches:
+        return
+    n = influxdb3_local.cache.get("n", 0) + 1
+    influxdb3_local.cache.put("n", n, ttl=3600)
+    total = influxdb3_local.query("SELECT count(*) AS c FROM m")[0]["c"]
+    influxdb3_local.write(LineBuilder("out").int64_field("n", n).int64_field("total", total))
+"""
+
+
+def fault_sweep(events: int = 20) -> tuple[int, float]:
+    """Runs of a sweep over all single faults of some writes, and its seconds."""
+
+    def scenario(engine: Engine) -> None:
+        for i in range(events):
+            engine.write(f"m f={i} {i}", "db", precision="ns")
+
+    with made(CAREFUL, "table:m") as engine:
+        start = _now()
+        return len(engine.sweep_faults(scenario)), _now() - start
+
+
 def started(code: str) -> float:
     def once() -> float:
         start = _now()
@@ -133,6 +156,8 @@ def main() -> None:
         print(f"; {names} {more:.1f} µs more ({more / clock:.0%} of the call)", end="")
     print()
     print(f"history: {history():.1f} µs an event")
+    runs, seconds = fault_sweep()
+    print(f"a sweep over every single fault of twenty writes: {runs} runs in {seconds:.1f} s")
     with made(TRIVIAL, "every:1m") as engine:
         marks, start = [], _now()
         for _ in range(4):
