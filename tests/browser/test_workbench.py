@@ -90,7 +90,7 @@ def opened(browser: Browser, lab_in: Callable[[Page, str], Any], lab_folder: Pat
     cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, "engine.workbench()")]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab_folder / "workbench.ipynb")
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport={"width": 1280, "height": 1900})
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.set_default_timeout(60_000)
     expect.set_options(timeout=60_000)
@@ -271,6 +271,18 @@ def test_what_is_pressed_while_a_long_advance_runs_is_neither_lost_nor_doubled(b
         bench.lab.ask("", "[e.data['data'][7] for e in engine.history if e.kind == 'write'][1:]")
         == "['c', 'c', 'c', 'd']"
     )
+
+
+def test_a_long_advance_says_how_far_it_is_and_can_be_interrupted(bench: Bench) -> None:
+    bench.root.get_by_label("by", exact=True).fill("50000d")
+    bench.press("Advance")
+    expect(bench.status).to_contain_text("interrupt the kernel to stop")
+    bench.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+    expect(bench.status).to_have_text("■ interrupted")
+    expect(bench.last).to_contain_text("the engine can be used further")
+    bench.press("Step")
+    expect(bench.status).to_contain_text("✔ done")
+    assert bench.events() == ["advance_to", "step"]
 
 
 def test_a_write_in_another_cell_shows_at_once(bench: Bench) -> None:

@@ -92,7 +92,10 @@ def test_a_signal_is_previewed_and_written_with_the_line_that_makes_it(engine: E
 
 
 def test_a_signal_is_played_as_time_passes(engine: Engine, bench: Workbench) -> None:
+    looks: list[Any] = []
+    bench.observe(looks.append, "timeline")
     bench.do("play", **signal(points="10", spoil="late(0.5, by='2m')"))
+    assert len(looks) == 1, "its many events are looked at once"
     assert engine.now.minute >= 9
     assert bench.code.startswith("from pe_kit.synth import late, series, sine\nengine.play(series('made'")
 
@@ -423,7 +426,7 @@ def test_a_fixture_is_frozen_replayed_accepted_and_rejected(
     engine.write_plugin("p.py", COUNT.replace("'seen'", "'noticed'"))
     bench.do("replay", id=where)
     assert re.search(r"⚠ pending: \d+ difference", bench.body)
-    assert "noticed 1" in bench.last
+    assert "noticed 1" in bench.body
     bench.do("reject", id=where)
     assert "⚠ pending" not in bench.body
     assert bench.code == "%pe reject one"
@@ -527,6 +530,8 @@ def test_a_saved_notebook_keeps_its_last_state_as_html(bench: Workbench, monkeyp
     write(bench)
     assert "seen 1" in handle.html
     assert "<button" not in handle.html
+    assert "Disable" not in handle.html, "what can only be pressed is left out"
+    assert "▲" in handle.html
 
 
 def test_the_magic_gives_the_lines_the_name_of_its_variable(shell: Any) -> None:

@@ -48,6 +48,9 @@ _EVERY = 0.2
 _SHOWN = 40_000
 """Characters of the last outcome that a saved notebook keeps."""
 
+_PRESSED = re.compile(r'<button[^>]* data-do="(?!(?:travel|run|event)")[^>]*>.*?</button>')
+"""Buttons that only do something; those that stand for something keep their text where there is nothing to press."""
+
 _FILES = resources.files("pe_kit.notebook.workbench")
 Values = dict[str, Any]
 
@@ -477,7 +480,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         last = self.last if len(self.last) <= _SHOWN else page("the last outcome was too large to be kept here")
         triggers = "" if self.pane == "triggers" else looks.triggers_html(self._state)
         body = "".join([note, self.clock, self.timeline, code, last, triggers, page(f"<b>{self.pane}</b>"), self.body])
-        body = re.sub(r"<(/?)button\b", r"<\1span", body)  # nothing there to press
+        body = re.sub(r"<(/?)button\b", r"<\1span", _PRESSED.sub("", body))
         return f'<style>{self._css}</style><div class="pe-still" data-of="{self.model_id}">{body}</div>'
 
     def _ipython_display_(self, **_: Any) -> None:

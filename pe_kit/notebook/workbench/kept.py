@@ -56,7 +56,10 @@ class Kept:
         report = load(where).replay(plugin_dir=self._engine.plugin_dir)
         self._reports[where], self._open = report, where
         line = f"load({path!r}).replay(plugin_dir={self._variable}.plugin_dir)"
-        return report_html(report), f"from pe_kit.fixtures import load\n{line}"
+        shown = report_html(report)
+        if report.differences:  # the pane shows them
+            shown = page(f"✘ {data(report.name, 100)}: {count(len(report.differences), 'difference')}, see below")
+        return shown, f"from pe_kit.fixtures import load\n{line}"
 
     def show(self, path: str) -> tuple[str, str]:
         """Look at what is pending."""

@@ -18,7 +18,7 @@ __all__ = ["PAGE", "Page", "Pager", "chart_sql", "page_sql"]
 
 PAGE = 50
 _DRAWN = 5_000
-_STRETCHES = 200
+_STRETCHES = 120
 
 
 class Page(NamedTuple):
