@@ -28,10 +28,13 @@ class PluginEnvironment:
 
     def __init__(self, folder: PluginFolder) -> None:
         self._folder = folder
+        self._of, self._mine = folder.home, str(folder.home / ".venv")
 
     def around(self, call: Call, body: Callable[[], Any]) -> Any:
         """Run ``body``, the plugin."""
-        mine = str(self._folder.home / ".venv")
+        if self._folder.home is not self._of:  # a rebuilt past has its files elsewhere
+            self._of, self._mine = self._folder.home, str(self._folder.home / ".venv")
+        mine = self._mine
         with _lock:
             if not _shown:
                 _before[:] = [os.environ.get(_NAME)]
