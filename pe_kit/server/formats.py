@@ -21,13 +21,13 @@ import pyarrow.parquet as pq
 __all__ = ["CONTENT_TYPES", "FORMATS", "encode", "float_text", "plain"]
 
 CONTENT_TYPES = {
-    "json": "application/json",
-    "jsonl": "application/jsonl",
+    "parquet": "application/vnd.apache.parquet",
     "csv": "text/csv",
     "pretty": "text/plain; charset=utf-8",
-    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+    "jsonl": "application/jsonl",
 }
-FORMATS = {name: name for name in CONTENT_TYPES} | {"json_lines": "jsonl"}
+FORMATS = {name: name for name in ("parquet", "csv", "pretty", "json")} | {"json_lines": "jsonl", "jsonl": "jsonl"}
 _NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _quoted = partial(json.dumps, ensure_ascii=False)
 

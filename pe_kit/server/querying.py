@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pe_kit.errors import DatabaseNotFoundError
+from pe_kit.errors import DatabaseNotFoundError, QueryError
 from pe_kit.server.asking import Ask, Given, Reply, refused
 from pe_kit.server.formats import CONTENT_TYPES, FORMATS, encode
 from pe_kit.server.service import Service
@@ -21,27 +21,24 @@ __all__ = ["influxql_table", "query_influxql", "query_sql", "query_v1", "result"
 NO_INFLUXQL = "InfluxQL is not part of pe-kit, except SHOW DATABASES and SHOW MEASUREMENTS: query with SQL instead"
 _ACCEPTED = {
     "": "json",
-    "*/*": "json",
     "application/json": "json",
-    "text/html": "json",
     "text/csv": "csv",
     "text/plain": "pretty",
-    "application/jsonl": "jsonl",
     "application/vnd.apache.parquet": "parquet",
 }
 
 
 def query_sql(service: Service, ask: Ask) -> Reply:
     """``GET`` and ``POST /api/v3/query_sql``."""
-    given = _given(ask)
-    db, sql, form, params = given.text("db"), given.text("q"), _format(given, ask), _params(given, ask)
+    accepted, given = _accepted(ask), _given(ask)
+    db, sql, form, params = given.text("db"), given.text("q"), _format(given, accepted), _params(given, ask)
     return result(service.engine.query_arrow(sql, db, params=params), form)
 
 
 def query_influxql(service: Service, ask: Ask) -> Reply:
     """``GET`` and ``POST /api/v3/query_influxql``."""
-    given = _given(ask)
-    return result(influxql_table(service.engine, given.text("q"), given.text("db", None)), _format(given, ask))
+    accepted, given = _accepted(ask), _given(ask)
+    return result(influxql_table(service.engine, given.text("q"), given.text("db", None)), _format(given, accepted))
 
 
 def query_v1(service: Service, ask: Ask) -> Reply:
@@ -89,26 +86,31 @@ def _given(ask: Ask) -> Given:
     return ask.by_json(check_type=False)
 
 
-def _format(given: Given, ask: Ask) -> str:
+def _accepted(ask: Ask) -> str:
+    """The format that the Accept header names: it is compared whole, and looked at even when a format is given."""
+    accept = ask.headers.get("accept", "")
+    if accept in _ACCEPTED:
+        return _ACCEPTED[accept]
+    if "text/html" in accept or "*/*" in accept:
+        return "json"
+    raise refused(400, f"invalid mime type ({accept})")
+
+
+def _format(given: Given, accepted: str) -> str:
     named = given.choice("format", tuple(FORMATS), None)
-    if named is not None:
-        return FORMATS[named]
-    accept = ask.headers.get("accept", "").split(",")[0].split(";")[0].strip().lower()
-    if accept not in _ACCEPTED:
-        raise refused(400, f"invalid mime type ({accept})")
-    return _ACCEPTED[accept]
+    return accepted if named is None else FORMATS[named]
 
 
 def _params(given: Given, ask: Ask) -> dict[str, Any] | None:
-    if ask.method != "GET":
-        return given.map("params", None)  # type: ignore[no-any-return]
-    text = given.text("params", None)
-    if text is None:
+    from pe_kit.store.sql import as_scalars
+
+    if ask.method == "GET" and (text := given.text("params", None)) is not None:  # JSON within the query string
+        given = Ask("POST", ask.path, None, {}, f'{{"params":{text}}}'.encode()).by_json(check_type=False)
+    elif ask.method == "GET":
         return None
+    values: dict[str, Any] | None = given.map("params", None)
     try:
-        values = json.loads(text)
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
-        raise given.wrong("invalid type: the query parameters are not a JSON object")
+        as_scalars(values)
+    except QueryError as error:
+        raise given.wrong(error.message) from None
     return values

@@ -100,7 +100,7 @@ class SqlSession:
 
     def query(self, view: DatabaseView, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
         """Run one statement, as :func:`run_query` says."""
-        values = _scalars(params)
+        values = as_scalars(params)
         with self._lock:
             self._tables.open(view)
             self._now_ns = view.now_ns
@@ -230,7 +230,7 @@ def _options() -> Any:
     return _options_made[0]
 
 
-def _scalars(params: Mapping[str, Any] | None) -> dict[str, pa.Scalar]:
+def as_scalars(params: Mapping[str, Any] | None) -> dict[str, pa.Scalar]:
     """Type the parameters as the server types JSON values (core/iox_query_params/src/params.rs)."""
     if not params:
         return _NO_PARAMETERS

@@ -76,16 +76,43 @@ def test_an_empty_result_has_its_own_form(filled: httpx.Client, form: str, body:
 
 @pytest.mark.parametrize(
     ("accept", "kind"),
-    [("text/csv", "text/csv"), ("text/plain", "text/plain; charset=utf-8"), ("*/*", "application/json")],
+    [
+        ("text/csv", "text/csv"),
+        ("text/plain", "text/plain; charset=utf-8"),
+        ("*/*", "application/json"),
+        ("text/html,application/xhtml+xml", "application/json"),
+        ("application/json, */*;q=0.1", "application/json"),
+    ],
 )
 def test_without_a_format_the_accept_header_decides(filled: httpx.Client, accept: str, kind: str) -> None:
     answer = filled.get(SQL, params={"db": "d", "q": "SELECT 1"}, headers={"accept": accept})
     assert answer.headers["content-type"] == kind
 
 
-def test_an_unknown_accept_header_is_refused(filled: httpx.Client) -> None:
-    answer = filled.get(SQL, params={"db": "d", "q": "SELECT 1"}, headers={"accept": "image/png"})
-    assert (answer.status_code, answer.text) == (400, "invalid mime type (image/png)")
+@pytest.mark.parametrize("accept", ["image/png", "text/csv, text/plain", "application/jsonl", "application/json;q=1"])
+def test_an_unknown_accept_header_is_refused_even_with_a_format(filled: httpx.Client, accept: str) -> None:
+    """influxdb3_types/src/http.rs: the header is compared as a whole."""
+    asked = {"db": "d", "q": "SELECT 1", "format": "csv"}
+    answer = filled.get(SQL, params=asked, headers={"accept": accept})
+    assert (answer.status_code, answer.text) == (400, f"invalid mime type ({accept})")
+
+
+def test_an_unknown_format_is_answered_with_the_known_ones(filled: httpx.Client) -> None:
+    known = "`parquet`, `csv`, `pretty`, `json`, `json_lines`, `jsonl`"
+    answer = filled.get(SQL, params={"db": "d", "q": "SELECT 1", "format": "xml"})
+    assert (answer.status_code, answer.text) == (400, f"serde error: unknown variant `xml`, expected one of {known}")
+
+
+def test_parameters_that_are_no_values_are_refused_where_the_json_is_read(filled: httpx.Client) -> None:
+    text = "JSON arrays are not supported as query parameters. Expected null, boolean, number, or string."
+    asked = {"db": "d", "q": "SELECT $a"}
+    for answer in (
+        filled.post(SQL, json={**asked, "params": {"a": [1]}}),
+        filled.get(SQL, params={**asked, "params": '{"a": [1]}'}),
+    ):
+        assert answer.status_code == 400
+        assert answer.text.startswith(f"serde json error: {text} at line 1 column ")
+    assert filled.get(SQL, params={**asked, "params": "1"}).text.startswith("serde json error: invalid type: integer")
 
 
 def test_parameters_come_as_an_object_or_as_json_text(filled: httpx.Client) -> None:
