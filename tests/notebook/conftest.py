@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -59,7 +60,10 @@ def ipython() -> Iterator[Any]:
     config = Config()
     config.HistoryManager.enabled = False
     InteractiveShell.clear_instance()
-    yield InteractiveShell.instance(config=config)
+    main = sys.modules["__main__"]
+    made = InteractiveShell.instance(config=config)
+    sys.modules["__main__"] = main  # IPython puts its own there; once it is reset no process can be spawned from it
+    yield made
     InteractiveShell.clear_instance()
 
 
