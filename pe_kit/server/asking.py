@@ -57,18 +57,18 @@ class Ask:
     headers: Mapping[str, str]
     body: bytes = b""
 
-    def by_query(self, missing: str | None = None) -> Given:
+    def by_query(self, missing: str | None = None, prefix: str = "serde error: ") -> Given:
         """The parameters in the query string; ``missing`` is the server's text where there is none at all."""
         if not self.query:
             if missing is not None:
                 raise refused(400, missing)
-            return Given({}, "serde error: ")
+            return Given({}, prefix)
         values: dict[str, str] = {}
         for name, value in parse_qsl(self.query, keep_blank_values=True):
             if name in values:
-                raise refused(400, f"serde error: duplicate field `{name}`")
+                raise refused(400, f"{prefix}duplicate field `{name}`")
             values[name] = value
-        return Given(values, "serde error: ")
+        return Given(values, prefix)
 
     def by_json(self, check_type: bool = True) -> Given:
         """The parameters in a JSON body."""

@@ -2,78 +2,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pe_kit.errors import ServerError
+from pe_kit.errors import InvalidNameError, ServerError, json_body
+from pe_kit.lineprotocol.timestamps import as_precision
 from pe_kit.server.asking import Ask, Reply, as_json, refused
 from pe_kit.server.service import Service
+from pe_kit.store.refusal import write_buffer_text
 
 if TYPE_CHECKING:
     from pe_kit.server.asking import Given
 
 __all__ = ["write_v1", "write_v2", "write_v3"]
 
-_CODES = {400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not found", 413: "request too large"}
-_LEGACY = ("s", "ms", "us", "u", "ns", "n")
+_CODES = {401: "unauthorized", 403: "forbidden", 404: "not found", 413: "request too large", 500: "internal error"}
+_LEGACY = ("s", "second", "millisecond", "ms", "microsecond", "u", "us", "n", "nanosecond", "ns")
 
 
 def write_v3(service: Service, ask: Ask) -> Reply:
     """``POST /api/v3/write_lp``."""
     given = ask.by_query(missing="missing query parameter 'db'")
-    return _write(
-        service,
-        ask,
-        given.text("db"),
-        precision=given.text("precision", "auto"),
-        accept_partial=given.flag("accept_partial", True),
-        no_sync=given.flag("no_sync", False),
-    )
+    db, precision = given.text("db"), given.text("precision", "auto")
+    try:
+        as_precision(precision)
+    except ValueError as error:
+        raise given.wrong(str(error)) from None
+    partial, no_sync = given.flag("accept_partial", True), given.flag("no_sync", False)
+    service.engine.write(_text(ask), db, precision=precision, accept_partial=partial, no_sync=no_sync)
+    return Reply(204)
 
 
 def write_v2(service: Service, ask: Ask) -> Reply:
-    """``POST /api/v2/write``: the bucket is the database."""
+    """``POST /api/v2/write``: the bucket is the database; all errors have a code."""
     try:
-        given = ask.by_query(missing="no org/bucket destination provided")
-        bucket = given.text("bucket", "")
+        given = _legacy(ask, "org/bucket")
+        bucket, precision = given.text("bucket", ""), given.choice("precision", _LEGACY, "ns")
         if not bucket:
-            raise refused(400, "no org/bucket destination provided")
-        options = _legacy(given)
+            raise refused(400, "missing bucket value")
+        text = _text(ask)
     except ServerError as error:
-        return _as_v2(error)
-    return _write(service, ask, bucket, **options)
+        raise _with_code(error, error.message) from None
+    try:
+        service.engine.write(text, bucket, precision=precision)
+        return Reply(204)
+    except InvalidNameError as error:
+        raise _with_code(error, error.message) from None
+    except ServerError as error:
+        raise _with_code(error, f"write buffer error: {write_buffer_text(error)}") from None
 
 
 def write_v1(service: Service, ask: Ask) -> Reply:
     """``POST /write``: a retention policy that has a name becomes part of the database's name."""
     try:
-        given = ask.by_query(missing="no db destination provided")
-        db, policy = given.text("db"), given.text("rp", "").lower()
-        options = _legacy(given)
+        given = _legacy(ask, "db")
+        db, precision = given.text("db"), given.choice("precision", _LEGACY, "ns")
+        policy = given.text("rp", "").lower()
     except ServerError as error:
-        return _as_v2(error)
+        raise refused(400, error.message, json_body(error.message)) from None
     named = policy not in ("", "''", "autogen", "default")
-    return _write(service, ask, f"{db}/{policy}" if named else db, **options)
+    service.engine.write(_text(ask), f"{db}/{policy}" if named else db, precision=precision)
+    return Reply(204)
 
 
-def _legacy(given: Given) -> dict[str, Any]:
-    return {
-        "precision": given.choice("precision", _LEGACY, "ns"),
-        "accept_partial": given.flag("accept_partial", False),
-        "no_sync": False,
-    }
+def _legacy(ask: Ask, where: str) -> Given:
+    names = "db/rp/precision" if where == "db" else f"{where}/precision"
+    return ask.by_query(f"no {where} destination provided", f"failed to deserialize {names} in request: ")
 
 
-def _as_v2(error: ServerError) -> Reply:
-    code = _CODES.get(error.status, "internal error")
-    body = as_json({"code": code, "message": error.message.removeprefix("serde error: ")})
-    return Reply(error.status, body, (("content-type", "application/json"),))
+def _with_code(error: ServerError, text: str) -> ServerError:
+    """The error as v2 answers it: with a code, and the status that belongs to the code."""
+    code = _CODES.get(error.status, "invalid")
+    status = 400 if code == "invalid" else error.status
+    return refused(status, text, as_json({"code": code, "message": text}).decode())
 
 
-def _write(service: Service, ask: Ask, db: str, **options: Any) -> Reply:
+def _text(ask: Ask) -> str:
     try:
-        text = ask.body.decode()
+        return ask.body.decode()
     except UnicodeDecodeError as error:
         where = f"invalid utf-8 sequence of 1 bytes from index {error.start}"
         raise refused(400, f"body content is not valid utf8: {where}") from None
-    service.engine.write(text, db, **options)
-    return Reply(204)

@@ -42,6 +42,7 @@ def test_without_accept_partial_one_bad_line_refuses_all(client: httpx.Client, e
         ("", "m v=1", 400, "missing query parameter 'db'"),
         ("?precision=s", "m v=1", 400, "serde error: missing field `db`"),
         ("?db=d", "# nothing\n", 400, "incoming write was empty"),
+        ("?db=d&precision=sec", "m v=1", 400, "serde error: unrecognized precision unit: sec"),
         ("?db=d&accept_partial=yes", "m v=1", 400, "serde error: provided string was not `true` or `false`"),
         ("?db=_d", "m v=1", 400, '{"error":"db name did not start with a number or letter"}'),
         ("?db=d&db=e", "m v=1", 400, "serde error: duplicate field `db`"),
@@ -81,12 +82,57 @@ def test_v2_writes_to_its_bucket_in_nanoseconds(client: httpx.Client, engine: En
     assert engine.query("SELECT time FROM m", "d")["time"][0].value == 1
 
 
-def test_v2_refuses_with_a_code(client: httpx.Client) -> None:
-    answer = client.post("/api/v2/write", content="m v=1")
-    assert (answer.status_code, answer.json()) == (
-        400,
-        {"code": "invalid", "message": "no org/bucket destination provided"},
-    )
+@pytest.mark.parametrize(
+    ("query", "content", "message"),
+    [
+        ("", "m v=1", "no org/bucket destination provided"),
+        ("?org=o", "m v=1", "missing bucket value"),
+        ("?bucket=d&bucket=e", "m v=1", "failed to deserialize org/bucket/precision in request: duplicate field `bucket`"),
+        ("?bucket=_d", "m v=1", "db name did not start with a number or letter"),
+        ("?bucket=d", "m v=1\nm v=", "write buffer error: line protocol parse failed: No fields were provided"),
+        ("?bucket=d&accept_partial=true", "m v=1\nm", "write buffer error: line protocol parse failed: Expected at least "
+         "one space character, got end of input"),
+        ("?bucket=d", "", "write buffer error: incoming write was empty"),
+        ("?bucket=d", b"\xff", "body content is not valid utf8: invalid utf-8 sequence of 1 bytes from index 0"),
+    ],
+)  # fmt: skip
+def test_v2_refuses_with_a_code(
+    client: httpx.Client, engine: Engine, query: str, content: str | bytes, message: str
+) -> None:
+    answer = client.post(f"/api/v2/write{query}", content=content)
+    assert (answer.status_code, answer.json()) == (400, {"code": "invalid", "message": message})
+    assert not engine.store.has_database("d") or engine.tables("d").empty
+
+
+def test_v2_calls_one_database_too_many_invalid(client: httpx.Client) -> None:
+    for name in "abcde":
+        client.post(V3, params={"db": name}, content="m v=1")
+    answer = client.post("/api/v2/write", params={"bucket": "f"}, content="m v=1")
+    text = "write buffer error: catalog update error: Adding a new database would exceed limit of 5 databases"
+    assert (answer.status_code, answer.json()) == (400, {"code": "invalid", "message": text})
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("", "no db destination provided"),
+        ("?precision=s", "failed to deserialize db/rp/precision in request: missing field `db`"),
+    ],
+)
+def test_v1_refuses_with_an_error(client: httpx.Client, query: str, text: str) -> None:
+    answer = client.post(f"/write{query}", content="m v=1")
+    assert (answer.status_code, answer.text) == (400, '{"error":"' + text + '"}')
+    lines = client.post("/write?db=d&accept_partial=true", content="m v=")
+    assert (lines.status_code, lines.json()["error"]) == (400, "line protocol parsing error")
+
+
+@pytest.mark.parametrize("precision", ["second", "s"])
+def test_the_older_endpoints_take_long_names_of_precisions_too(
+    client: httpx.Client, engine: Engine, precision: str
+) -> None:
+    for path, database in (("/api/v2/write", "bucket"), ("/write", "db")):
+        client.post(path, params={database: "d", "precision": precision}, content="m v=1 5")
+        assert str(engine.query("SELECT time FROM m", "d")["time"][0]) == "1970-01-01 00:00:05"
 
 
 @pytest.mark.parametrize(("policy", "database"), [("", "d"), ("autogen", "d"), ("Weekly", "d/weekly")])
