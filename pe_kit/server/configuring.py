@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 
 from pe_kit.clock import as_ns
-from pe_kit.errors import ClockError, UsageError
+from pe_kit.duration import as_duration_ns
+from pe_kit.errors import ClockError, DurationError, UsageError
 from pe_kit.server.asking import Ask, Given, Reply, refused
 from pe_kit.server.formats import FORMATS
 from pe_kit.server.querying import result
@@ -37,15 +39,26 @@ def list_databases(service: Service, ask: Ask) -> Reply:
 def create_database(service: Service, ask: Ask) -> Reply:
     """A new database."""
     given = ask.by_json()
-    service.engine.create_database(given.text("db"), retention_period=given.text("retention_period", None))
+    service.engine.create_database(given.text("db"), retention_period=_period(given))
     return Reply()
 
 
 def update_database(service: Service, ask: Ask) -> Reply:
     """Another retention; none clears it."""
     given = ask.by_json()
-    service.engine.set_retention(given.text("db"), given.text("retention_period", None))
+    service.engine.set_retention(given.text("db"), _period(given))
     return Reply()
+
+
+def _period(given: Given) -> str | None:
+    text: str | None = given.text("retention_period", None)
+    try:
+        as_duration_ns("0" if text is None else text)
+    except DurationError:
+        raise given.wrong(
+            f"invalid value: string {json.dumps(text, ensure_ascii=False)}, expected a duration"
+        ) from None
+    return text
 
 
 def delete_database(service: Service, ask: Ask) -> Reply:
@@ -60,7 +73,12 @@ def delete_database(service: Service, ask: Ask) -> Reply:
 def set_retention(service: Service, ask: Ask) -> Reply:
     """The retention alone."""
     given = ask.by_query()
-    service.engine.set_retention(given.text("db"), given.text("duration"))
+    db, duration = given.text("db"), given.text("duration")
+    try:
+        service.engine.set_retention(db, duration)
+    except DurationError as error:
+        reason = error.message.partition(" is not a duration: ")[2]
+        raise refused(400, f"Cannot parse the given human time: {reason}") from None
     return Reply(204)
 
 
@@ -94,7 +112,7 @@ def _check_deletion(given: Given) -> None:
         try:
             as_ns(when)
         except ClockError:
-            raise given.wrong(f"invalid hard_delete_at: {when}") from None
+            raise refused(400, "Cannot parse the timestamp: input contains invalid characters") from None
 
 
 def create_last_cache(service: Service, ask: Ask) -> Reply:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from pe_kit.errors import PluginError
-from pe_kit.server.asking import Ask, Given, Reply
+from pe_kit.server.asking import Ask, Reply
 from pe_kit.server.service import Service
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def call_plugin(service: Service, ask: Ask) -> Reply:
 
 def create_trigger(service: Service, ask: Ask) -> Reply:
     """A new trigger; all fields but the arguments are required."""
-    given = Given({}, "serde error: ").part("trigger_settings") if ask.query else ask.by_json()
+    given = ask.by_either()  # by query it cannot be: settings are an object
     db, path, name = given.text("db"), given.text("plugin_filename"), given.text("trigger_name")
     settings = given.part("trigger_settings")
     service.engine.create_trigger(
@@ -125,12 +125,12 @@ def _trigger(service: Service, name: str) -> Trigger:
 
 def install_packages(service: Service, ask: Ask) -> Reply:
     """Install packages for plugins."""
-    return _install(service, ask.by_json().texts("packages"))
+    return _install(service, ask.by_either().texts("packages"))
 
 
 def install_requirements(service: Service, ask: Ask) -> Reply:
     """Install what a requirements file names."""
-    return _install(service, ["-r", ask.by_json().text("requirements_location")])
+    return _install(service, ["-r", ask.by_either().text("requirements_location")])
 
 
 def _install(service: Service, packages: list[str]) -> Reply:

@@ -51,12 +51,12 @@ class Tokens:
         """Let a request pass.
 
         Args:
-            header: its Authorization header. password: the ``p`` of a v1 request.
+            header: its Authorization header. password: the ``p`` of a v1 request, which goes before the header.
 
         Raises:
             ServerError: 401 without a valid token, 400 for a header that is none.
         """
-        given = password if header is None else _token_of(header)
+        given = _token_of(header) if password is None and header is not None else password
         if given is None or not self.valid(given):
             text = "the request was not authenticated"
             raise refused(401, text, f'{{"error": "{text}"}}')

@@ -41,6 +41,27 @@ def test_retention_can_be_set_and_cleared_in_two_ways(client: httpx.Client, engi
     assert engine.databases.set_index("database").retention_period.isna()["d"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "query", "body", "text"),
+    [
+        ("POST", DB, {}, {"db": "e", "retention_period": "30"}, r'serde json error: invalid value: string "30", expected '
+         r"a duration at line 1 column \d+"),
+        ("PUT", DB, {}, {"db": "d", "retention_period": ""}, 'serde json error: invalid value: string "", expected a .*'),
+        ("POST", f"{DB}/retention_period", {"db": "d", "duration": "30"}, None,
+         "Cannot parse the given human time: time unit needed, for example 30sec or 30ms"),
+        ("DELETE", DB, {"db": "d", "hard_delete_at": "soon"}, None,
+         "Cannot parse the timestamp: input contains invalid characters"),
+    ],
+)  # fmt: skip
+def test_bad_periods_and_times_are_refused(
+    client: httpx.Client, method: str, path: str, query: dict[str, str], body: object, text: str
+) -> None:
+    client.post(DB, json={"db": "d"})
+    answer = client.request(method, path, params=query, json=body)
+    assert answer.status_code == 400
+    assert re.fullmatch(text, answer.text), answer.text
+
+
 def test_a_table_is_made_with_its_columns(client: httpx.Client, engine: Engine) -> None:
     body = {"db": "d", "table": "t", "tags": ["a"], "fields": [{"name": "f", "type": "int64"}]}
     assert client.post(TABLE, json=body).status_code == 200
@@ -169,6 +190,8 @@ def test_a_token_is_taken_in_four_forms_and_asked_for_in_two_ways(engine: Engine
     for header in ("Bearer t", "Token t", "Basic dTp0"):
         assert httpx.get(f"{url}/ping", headers={"authorization": header}).status_code == 200
     assert httpx.post(f"{url}/write", params={"db": "d", "p": "t"}, content="m v=1").status_code == 204
+    both = {"url": f"{url}/write", "content": "m v=1", "headers": {"authorization": "Bearer t"}}
+    assert httpx.post(**both, params={"db": "d", "p": "wrong"}).status_code == 401  # p goes before the header
     refused = httpx.get(f"{url}/ping", params={"p": "t"})
     assert (refused.status_code, refused.text) == (401, '{"error": "the request was not authenticated"}')
     malformed = httpx.get(f"{url}/ping", headers={"authorization": "t"})

@@ -108,6 +108,12 @@ def test_a_trigger_that_cannot_be_is_refused(
     assert answer.text.startswith(text)
 
 
+def test_a_trigger_by_query_lacks_what_comes_first(ready: httpx.Client) -> None:
+    for query, missing in ({"db": "d"}, "plugin_filename"), ({"db": "d", "plugin_filename": "p.py"}, "trigger_name"):
+        answer = ready.post(TRIGGER, params=query, json=body())
+        assert (answer.status_code, answer.text) == (400, f"serde error: missing field `{missing}`")
+
+
 def test_put_takes_the_name_of_a_trigger(ready: httpx.Client, engine: Engine) -> None:
     ready.post(TRIGGER, json=body())
     changed = ECHO.replace("201", "202")
