@@ -239,14 +239,14 @@ class PluginFolder:
         return sorted(found)
 
     def files_of(self, trigger: str, filename: str) -> list[PluginFile]:
-        """The files of a trigger's plugin; of a folder all ``.py`` files, named from the plugin folder."""
+        """The files of a trigger's plugin; of a folder all ``.py`` files, named from that folder on."""
         try:
             path = self._inside(filename)
         except PluginError:
             return []
         rows = []
         for file in _python_files(path) if path.is_dir() else [path]:
-            name = filename if file is path else file.relative_to(self.path).as_posix()
+            name = filename if file is path else file.relative_to(path).as_posix()
             with suppress(OSError):
                 stat = file.stat()
                 rows.append(PluginFile(trigger, name, str(file), stat.st_size, stat.st_mtime_ns // 1_000_000))
