@@ -246,6 +246,8 @@ def test_tables_are_paged_and_charted(bench: Bench) -> None:
     form.get_by_role("combobox", name="table").select_option("db.big")
     bench.press("next page", form)
     expect(bench.body).to_contain_text("rows 51 to 100 of 120")
+    expect(form.get_by_label("page", exact=True)).to_have_value("2")
+    form.get_by_label("field").select_option("f")
     bench.press("Chart", form)
     expect(form.get_by_role("img", name=re.compile("over time"))).to_be_visible()
     bench.press("Copy")

@@ -248,6 +248,21 @@ def test_a_cell_that_fires_much_is_followed_now_and_then_and_at_its_end(engine: 
     bench.close()
 
 
+def test_a_wall_clock_engine_is_followed_but_has_no_past() -> None:
+    with Engine(clock="wall") as engine:
+        engine.write("m f=1 1767225600", "db")
+        bench = engine.workbench()
+        assert "wall clock" in bench.clock
+        engine.write("m f=1 1767225601", "db")
+        bench.do("pane", pane="tables")
+        assert "rows 1 to 2 of 2" in bench.body
+        bench.do("travel", n="1")
+        assert "ClockError" in bench.status
+        bench.do("advance", duration="1m")
+        assert "ClockError" in bench.status
+        bench.close()
+
+
 def test_a_look_that_fails_does_not_fail_the_cell_that_wrote(
     engine: Engine, bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,6 +383,7 @@ def test_logs_are_filtered_and_paged(engine: Engine, bench: Workbench) -> None:
 def test_tables_are_paged_and_charted(engine: Engine, bench: Workbench) -> None:
     engine.load("\n".join(f"big,host=h{i % 2} f={i},g={i} {1767225600 + i}" for i in reversed(range(120))), "db")
     bench.do("table", table='["db", "big"]', page="1")
+    assert bench.choices["fields"] == [["all fields", ""], ["f", "f"], ["g", "g"], ["host", "host"]]
     bench.do("table_page", id=3)
     assert "rows 101 to 120 of 120" in bench.body
     assert re.findall(r"2026-01-01T00:01:\d\dZ", bench.body)[0] == "2026-01-01T00:01:40Z", "in the order of time"

@@ -86,7 +86,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     def __init__(self, engine: Engine, variable: str = "engine") -> None:
         self._engine = engine
         self._variable = variable
-        self._fired: list[tuple[str, Values]] = []
+        self._fired: list[tuple[str, str, Values]] = []
         self._view: View | None = None
         self._working = self._due = False
         self._looked = 0.0
@@ -144,7 +144,8 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
             self._working = False
             self._engine.progress = before
         if method in ("write", "call", "request"):
-            self._fired = [*self._fired[1 - KEPT :], (method, given)]
+            said = visible(call_text("", method, given)[1:], 100)
+            self._fired = [*self._fired[1 - KEPT :], (said, method, given)]
         took = lasting(time.perf_counter() - began)
         ok = outcome is None or outcome.ok
         html = page("✔ done") if outcome is None else display.outcome_html(outcome)
@@ -224,7 +225,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _do_again(self, values: Values) -> None:
         if values.get("again"):
-            form, found = compose.values_of(*self._fired[-int(values["again"])])
+            form, found = compose.values_of(*self._fired[-int(values["again"])][1:])
             if form == "write":
                 self.checked = compose.check_lines(found["lines"])
             self._fill(form, found)
@@ -319,10 +320,15 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     def _do_table(self, values: Values) -> None:
         same = values.get("table") == self._filters["tables"].get("table")
         self.chart = self.chart if same else ""
-        self._filter("tables", values | {"page": int(values.get("page") or 1) if same else 1})
+        self._turn(values | {"page": int(values.get("page") or 1) if same else 1})
+        self.choices = self._offers()
 
     def _do_table_page(self, values: Values) -> None:
-        self._filter("tables", {"page": values["id"]})
+        self._turn({"page": values["id"]})
+
+    def _turn(self, values: Values) -> None:
+        self._filter("tables", values)
+        self._fill("tables", {"page": values["page"]})
 
     def _do_chart(self, values: Values) -> None:
         from pe_kit.notebook.plot import chart_bundle, plot
@@ -400,13 +406,16 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self.clock = page(f"<b>{as_text(state.now_ns)}</b> {now if self._view is None else 'then'}")
         self.which = "now" if self._view is None else f"as it was after event {self.moment} of {self.latest}"
         self.timeline = timeline_html(self._engine, self.moment)
-        self.choices = offers(state, self._fired, self._table())
+        self.choices = self._offers()
         if not travelled:
             self.upcoming = upcoming_html(self._engine)
         self.body = self._pane_html()
         self._looked = time.perf_counter()
         if self._still is not None:
             self._still.update({"text/html": self.static_html(), "text/plain": ""}, raw=True)
+
+    def _offers(self) -> dict[str, list[list[str]]]:
+        return offers(self._state, [said for said, _, _ in self._fired], self._table())
 
     def _table(self) -> Any:
         """The table that is looked at: the chosen one, else the first."""

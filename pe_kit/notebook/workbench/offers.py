@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pe_kit.clock import as_text
 from pe_kit.notebook.html import data, page
 from pe_kit.notebook.visible import visible
-from pe_kit.notebook.workbench.code import call_text
 from pe_kit.notebook.workbench.compose import TEMPLATES
 
 if TYPE_CHECKING:
@@ -22,16 +21,19 @@ __all__ = ["offers", "upcoming_html"]
 _MOST = 500
 
 
-def offers(
-    state: Engine | View, fired: Sequence[tuple[str, dict[str, Any]]], table: Table | None
-) -> dict[str, list[list[str]]]:
-    """List name -> pairs of what is read and what it means; names of triggers and tables mean ``[database, name]``."""
+def offers(state: Engine | View, fired: Sequence[str], table: Table | None) -> dict[str, list[list[str]]]:
+    """List name -> pairs of what is read and what it means; names of triggers and tables mean ``[database, name]``.
+
+    Args:
+        state: whose databases, triggers and tables they are.
+        fired: what was fired before, oldest first.
+        table: whose fields are offered.
+    """
     runtime = state._runtime
     store = runtime.store
     triggers = list(runtime.triggers)[:_MOST]
     databases = [name for name in store.database_names() if name != "_internal"]
     named = [(f"{t.database}.{t.name}", json.dumps([t.database, t.name]), t.kind) for t in triggers]
-    newest_first = enumerate(reversed(fired), 1)
     offered: dict[str, Iterable[tuple[str, Any]]] = {
         "databases": [(name, name) for name in databases],
         "schedules": [(name, value) for name, value, kind in named if kind == "schedule"],
@@ -43,7 +45,7 @@ def offers(
             ("all fields", ""),
             *((f.name, f.name) for f in (table.schema if table else ()) if f.name != "time"),
         ],
-        "again": [("choose an event", ""), *((call_text("", *call)[1:], place) for place, call in newest_first)],
+        "again": [("choose an event", ""), *((said, place) for place, said in enumerate(reversed(fired), 1))],
     }
     offered |= {f"{form} templates": [("choose", ""), *((n, n) for n in of)] for form, of in TEMPLATES.items()}
     return {name: [[visible(label, 100), str(value)] for label, value in pairs] for name, pairs in offered.items()}

@@ -40,18 +40,17 @@ class Pager:
     """Gives the pages of tables; for the table that it gave last it keeps the order of the rows."""
 
     def __init__(self) -> None:
-        self._of: tuple[int, int] | None = None
+        self._of: tuple[Table, int] | None = None
         self._order: np.ndarray[Any, Any] | None = None
 
     def page(self, table: Table, number: int) -> Page:
         """Give a page, the last one where ``number`` is too large."""
         import pyarrow as pa
 
-        version = (id(table), table.version)
         whole = pa.Table.from_batches(table.batches(), schema=table.schema)
         total = whole.num_rows
-        if self._of != version:
-            self._of, self._order = version, _order(whole)
+        if self._of is None or self._of[0] is not table or self._of[1] != table.version:
+            self._of, self._order = (table, table.version), _order(whole)
         first = min(max(number - 1, 0), max(-(-total // PAGE) - 1, 0)) * PAGE
         end = first + PAGE
         part = whole.slice(first, PAGE) if self._order is None else whole.take(self._order[first:end])
