@@ -23,9 +23,10 @@ def curl(url: str, token: str) -> int:
 
 def schemathesis(url: str, token: str) -> int:
     """Requests that are made up from a description of the endpoints; installed in an environment of its own."""
-    python = HERE / ".venv/bin/python"
+    home = Path(sys.prefix, "schemathesis")
+    python = home / "bin/python"
     if not python.exists():
-        venv.create(HERE / ".venv", with_pip=True)
+        venv.create(home, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "schemathesis>=4.3,<5"], check=True)
     return subprocess.run([python, "described.py", url, token], cwd=HERE, check=False).returncode
 
