@@ -1,8 +1,8 @@
 """Run the official plugins on the engine: ``python tests/official/run.py CHECKOUT`` of influxdb3_plugins.
 
-Each folder with plugins is validated, each plugin is loaded, and the scenarios beside this file are played: triggers with
-the arguments that the plugins' own pages show, realistic events, and what must be seen of them. Exit status 1 when
-something fails. A plugin whose requirements are not installed is named and left out.
+Each folder with a manifest is validated, its plugin is loaded, and the scenarios beside this file are played: triggers with
+the arguments that the plugins' own pages show, realistic events, and what must be seen of them. Exit status 1 when one
+cannot be loaded or a scenario fails. A plugin whose requirements are not installed is named and left out.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def _differences(engine: Engine, scenario: dict[str, Any], inbox: Inbox) -> Iter
 
 
 def _inside(plugin: str) -> str:
-    return "/".join(Path(plugin).parts[-2:])
+    path = Path(plugin)
+    return path.parent.name if path.name == "__init__.py" else "/".join(path.parts[-2:])
 
 
 def _any(logs: Any, part: str) -> bool:
@@ -170,7 +171,8 @@ def main(arguments: list[str]) -> int:
         errors = [f"{one.where}:{one.line}: {one.message}" for one in found if one.level == "error"]
         needs = missing(folder)
         print(f"{name}: {len(errors)} errors, {len(found) - len(errors)} warnings")
-        wrong = [f"validate: {text}" for text in errors]
+        print("".join(f"  validate: {text}\n" for text in errors), end="")
+        wrong = []
         if needs:
             print(f"  not run: {', '.join(needs)} not installed")
         else:
