@@ -265,7 +265,7 @@ def _at_once(call: Call, library: _Library, request: Any, args: tuple[Any, ...],
             if rule.fault == "500":
                 return library.answer(request, _INJECTED)
             raise library.error(request, *_FAILURES[rule.fault])
-    if runtime.clock.virtual and not dry and runtime.own.answers(url):
+    if runtime.clock.virtual and runtime.own.answers(url):
         try:
             return library.answer(request, _own(call, library.asked(request, *args)))
         except WouldHang as why:
@@ -301,4 +301,7 @@ def _kept(
         return response
     taken = _taken(response)
     call.exchanges.append(Exchange(method, url, taken.status, taken.headers, taken.body))
-    return library.answer(request, taken) if library.answer is _urllib_answer else response
+    if library.answer is not _urllib_answer:
+        return response
+    response.close()
+    return library.answer(request, taken)
