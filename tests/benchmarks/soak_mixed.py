@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import random
+import select
 import statistics
 import subprocess
 import sys
@@ -250,7 +251,7 @@ class Soak:
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps([what, given]) + "\n")
         self.process.stdin.flush()
-        time.sleep(self.random.random() ** 2 * 0.05)
+        select.select([self.process.stdout], [], [], self.random.random() ** 2 * 0.05)
         self.process.kill()
         answered = bool(self.process.stdout.read())
         self.process.wait()

@@ -187,11 +187,11 @@ def stopped(seconds: float) -> bool:
     """SIGTERM in the middle of load, with a data folder; True when all that was acknowledged is there, once."""
     with tempfile.TemporaryDirectory() as folder:
         with _serving(folder, "--data-dir", folder + "/data") as (process, url):
-            with _clients(url, seconds + 60, False) as (_, queue):
+            with _clients(url, seconds + 60, False) as (client, queue):
                 sql = {"db": "d", "q": "SELECT count(*) AS n FROM load", "format": "json"}
                 while httpx.get(url + "/api/v3/query_sql", params=sql).json()[0]["n"] < 10 * WRITERS:
-                    time.sleep(0.1)
-                time.sleep(seconds)
+                    client.join(0.1)
+                client.join(seconds)
                 process.send_signal(signal.SIGTERM)
                 status = process.wait()
                 seen = queue.get()
