@@ -16,6 +16,7 @@ from pe_kit.duration import format_duration
 from pe_kit.engine.cache import PyCache
 from pe_kit.engine.call import plugin_query
 from pe_kit.engine.cron import CronError, CronExpression
+from pe_kit.engine.httpfaults import HttpSite
 from pe_kit.engine.invoke import error_text, invoke
 from pe_kit.engine.localapi import PyPluginCallApi
 from pe_kit.errors import InvalidNameError, LineProtocolError, ServerError
@@ -143,6 +144,8 @@ def _finish(
 ) -> dict[str, Any]:
     api = PyPluginCallApi(call)  # type: ignore[arg-type]  # the same five methods as a Call
     args = None if arguments is None else dict(arguments)
+    if HttpSite.left and runtime.clock.virtual:
+        HttpSite.patch(code)
     done = invoke(code, entry, (api, given, args), lambda body: runtime.around(call, body))  # type: ignore[arg-type]
     if isinstance(done.error, KeyboardInterrupt):
         raise done.error

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from pe_kit.engine.call import Call
 from pe_kit.engine.outcome import Response
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
 from pe_kit.errors import ServerError
-
-if TYPE_CHECKING:
-    from pe_kit.engine.call import Call
 
 __all__ = ["Asked", "OwnServer", "WouldHang"]
 
@@ -77,5 +74,6 @@ class OwnServer:
             return request
         if (trigger := triggers.routed(path)) is None:
             return not_routed()
-        response = call.runtime.request_within(call, trigger, request)
+        runtime, real = call.runtime, isinstance(call, Call)  # a dry run asks the real trigger, as on the server
+        response = runtime.request_within(call, trigger, request) if real else runtime.request(trigger, request)
         return response or Response(500, {}, b"Processing engine error: request handler for trigger down")

@@ -154,3 +154,12 @@ def test_a_chain_of_plugins_that_ask_from_event_loops_is_answered() -> None:
             ("answers", 2),
         ]
         assert all(run.ok for run in runs)
+
+
+def test_a_dry_run_asks_the_real_trigger() -> None:
+    with engine_with("requests") as engine:
+        answer = engine.test_wal_plugin("asks.py", "m v=1 5", "d", arguments={"url": URL})
+        assert answer["errors"] == []
+        assert answer["log_lines"][1].startswith('INFO: 200 {"to": "me"')
+        assert [run.trigger for run in engine.runs] == ["answers"]
+        assert engine.query("SELECT n FROM alerts", "d").n.tolist() == [1]
