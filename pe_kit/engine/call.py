@@ -211,7 +211,7 @@ class Call:
         text = self.runtime.missing.get(self.work.trigger.path)
         return () if text is None else (text,)
 
-    def as_run(self, done: Invocation, response: Response | None, extra_notes: tuple[str, ...] = ()) -> Run:
+    def as_run(self, done: Invocation, response: Response | None) -> Run:
         """End the call."""
         work, trigger = self.work, self.work.trigger
         source = None
@@ -246,7 +246,7 @@ class Call:
             request=work.request,
             slept_ns=self.slept_ns,
             printed=done.printed,
-            notes=(*done.notes, *extra_notes, *self.notes, *self._excess(), *self._missing()),
+            notes=(*done.notes, *self.notes, *self._excess(), *self._missing()),
             faults=tuple(self.faults),
             source=source,
             tracked=self.tracked() if self.tracked is not None else None,

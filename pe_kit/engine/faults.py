@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pe_kit.duration import as_duration_ns
@@ -138,8 +138,6 @@ class Faults:
 
     def copy(self) -> Faults:
         """A copy that counts by itself."""
-        from dataclasses import replace
-
         return Faults([replace(rule) for rule in self.rules], None, self.made)
 
     def frame(self) -> pd.DataFrame:

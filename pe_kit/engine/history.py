@@ -35,7 +35,6 @@ KEPT_EVENTS = 100_000
 KEPT_BYTES = 512 * 1024 * 1024
 KEPT_WALL_EVENTS = 1_000
 KEPT_WALL_BYTES = 16 * 1024 * 1024
-COST_SHARE = 20  # a checkpoint may cost one part in so many of the time between two of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +56,6 @@ class Checkpoint:
     random_state: Any
     files: Mapping[str, bytes]
     faults: Faults
-    extra: Any = None
 
 
 class History:

@@ -8,21 +8,12 @@ import re
 from typing import Any
 
 from pe_kit.engine.outcome import Response
-from pe_kit.errors import PeKitError, PluginError
+from pe_kit.errors import PluginError
 
-__all__ = ["as_response", "error_response", "to_response"]
+__all__ = ["error_response", "to_response"]
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
-
-
-def as_response(value: Any) -> Response:
-    """Turn a return value into a response; what the server cannot answer with is its 500."""
-    try:
-        return to_response(value)
-    except (Exception, SystemExit) as error:
-        text = error.message if isinstance(error, PeKitError) else f"{type(error).__qualname__}: {error}"
-        return error_response(text)
 
 
 def error_response(text: str) -> Response:

@@ -134,12 +134,7 @@ def install_requirements(service: Service, ask: Ask) -> Reply:
 
 
 def _install(service: Service, packages: list[str]) -> Reply:
-    install = getattr(service.engine, "install_packages", None)
-    if install is None:
-        raise PluginError(
-            "Processing engine error: error installing python packages: Plugin environment management is disabled"
-        )
-    install(packages)
+    service.engine.install_packages(packages)
     return Reply()
 
 

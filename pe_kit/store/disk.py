@@ -145,11 +145,11 @@ class DataFolder:
                 break
         return whole
 
-    def read_journal(self, first: int, until: int | None = None) -> Iterator[Record]:
-        """Give the records of the segments from ``first`` on, before ``until``; name what is damaged."""
+    def read_journal(self, first: int) -> Iterator[Record]:
+        """Give the records of the segments from ``first`` on; name what is damaged."""
         numbers = self._numbered("journal")
         for number, path in numbers.items():
-            if number < first or (until is not None and number >= until):
+            if number < first:
                 continue
             try:
                 data = files.read(path)
@@ -170,11 +170,6 @@ class DataFolder:
         for number in range(max(first, 1), max(numbers, default=0)):
             if number not in numbers:
                 self._report(f"{self._segment_path(number)}: missing; what it held is lost")
-
-    @property
-    def oldest_segment(self) -> int:
-        """The number of the oldest segment that is kept."""
-        return min(self._numbered("journal"), default=0)
 
     # -- writing ----------------------------------------------------------------------------------------------------
 

@@ -95,10 +95,10 @@ def plugin_files_table(rows: _Rows) -> pa.Table:
     )
 
 
-def parquet_files_table(rows: _Rows = ()) -> pa.Table:
-    """``parquet_files``: table_name, path, size_bytes, row_count, min_time, max_time (ns)."""
+def parquet_files_table() -> pa.Table:
+    """``parquet_files``: table_name, path, size_bytes, row_count, min_time, max_time (ns); there never are any."""
     return _table(
-        _schema(table_name=_TEXT, path=_TEXT, size_bytes=_UINT, row_count=_UINT, min_time=_INT, max_time=_INT), rows
+        _schema(table_name=_TEXT, path=_TEXT, size_bytes=_UINT, row_count=_UINT, min_time=_INT, max_time=_INT), ()
     )
 
 

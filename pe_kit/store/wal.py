@@ -16,11 +16,6 @@ class FlushedBatch(NamedTuple):
     database: str
     tables: list[TableRows]
 
-    @property
-    def row_count(self) -> int:
-        """All rows of all tables."""
-        return sum(map(len, self.tables))
-
     def sizes(self) -> list[tuple[str, int]]:
         """Table names and how many rows each has."""
         return [(table.name, len(table)) for table in self.tables]

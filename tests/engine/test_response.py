@@ -8,11 +8,21 @@ from typing import Any
 
 import pytest
 
-from pe_kit.engine.response import as_response, error_response, to_response
+from pe_kit.engine.invoke import error_text
+from pe_kit.engine.outcome import Response
+from pe_kit.engine.response import error_response, to_response
 from pe_kit.errors import PluginError
 
 HTML, JSON, PLAIN = ({"Content-Type": kind} for kind in ("text/html", "application/json", "text/plain"))
 DOWN: tuple[int, dict[str, str], bytes] = (500, {}, b"Processing engine error: request handler for trigger down")
+
+
+def answer(value: Any) -> Response:
+    """What a request is answered with: the value, or why it is no answer, as the engine writes it."""
+    try:
+        return to_response(value)
+    except Exception as error:
+        return error_response(error_text(error))
 
 
 class Flask:
@@ -91,7 +101,7 @@ Pair = namedtuple("Pair", "body status")
     ],
 )  # fmt: skip
 def test_a_return_value_becomes_this_response(value: Any, status: int, headers: dict[str, str], body: bytes) -> None:
-    response = as_response(value)
+    response = answer(value)
     assert (response.status, response.headers, response.body) == (status, headers, body)
 
 
@@ -111,25 +121,24 @@ def test_a_return_value_becomes_this_response(value: Any, status: int, headers: 
     ],
 )
 def test_what_cannot_be_converted_is_a_json_500(value: Any, error: str) -> None:
-    response = as_response(value)
+    response = answer(value)
     assert (response.status, response.headers, response.json()) == (500, {}, {"error": error})
 
 
 @pytest.mark.parametrize("value", [("t", {"bad name": "x"}), ("t", {"": "x"})])
 def test_what_http_cannot_carry_ends_the_handler(value: Any) -> None:
-    response = as_response(value)
+    response = answer(value)
     assert (response.status, response.headers, response.body) == DOWN
 
 
 def test_a_header_value_that_http_cannot_carry_is_sent_empty() -> None:
-    assert as_response(("t", {"X-A": "two\nlines", "X-B": "ä\t"})).headers == {**HTML, "X-A": "", "X-B": "ä\t"}
+    assert answer(("t", {"X-A": "two\nlines", "X-B": "ä\t"})).headers == {**HTML, "X-A": "", "X-B": "ä\t"}
 
 
 def test_to_response_raises_what_counts_as_an_error_of_the_plugin() -> None:
     with pytest.raises(PluginError, match="Unsupported return type") as caught:
         to_response(None)
     assert "NoneType" in caught.value.mend
-    assert to_response("text") == as_response("text")
 
 
 def test_an_error_is_compact_json_without_a_content_type() -> None:

@@ -117,6 +117,6 @@ def test_no_input_crashes_or_is_half_stored(data: str | bytes) -> None:
         assert "db" not in store.database_names() or refused.message == "incoming write was empty"
     else:
         (batch,) = store.flush()
-        assert batch.row_count == written.rows > 0
+        assert sum(map(len, batch.tables)) == written.rows > 0
         for name in store.table_names("db"):
             store.table("db", name).batches()

@@ -104,7 +104,7 @@ def test_rows_older_than_the_retention_period_are_invisible(store: Store, clock:
     store.create_database("db", retention_ns=HOUR)
     for age in (3, 2, 1, 0):
         store.write(f"m f={age} {START - age * HOUR}", "db", "ns")
-    assert store.flush()[0].row_count == 4
+    assert sum(map(len, store.flush()[0].tables)) == 4
     assert query(store, "SELECT f FROM m ORDER BY f") == [(0.0,), (1.0,)]
     version = store.table("db", "m").version
     clock.ns += 1
