@@ -48,6 +48,7 @@ def test_log_arguments_are_joined_by_spaces_and_levels_kept(engine: Engine, plug
         ("write_sync(LineBuilder('m').int64_field('f', 1))", "TypeError: PyPluginCallApi.write_sync() missing 1 required "
          "positional argument: 'no_sync'"),
         ("write('m f=1')", "AttributeError: 'str' object has no attribute 'build'"),
+        ("write(1, 2)", "TypeError: PyPluginCallApi.write() takes 2 positional arguments but 3 were given"),
         ("debug('x')", "AttributeError: 'PyPluginCallApi' object has no attribute 'debug'"),
         ("info('x', level='y')", "TypeError: PyPluginCallApi.info() got an unexpected keyword argument 'level'"),
         ("query('SELECT 1', database='bad db')", "QueryError: invalid database name provided: database name 'bad db' "
