@@ -269,8 +269,7 @@ def _unused_arguments(tree: ast.Module, source: str) -> Iterator[Lint]:
     if not known:
         return
     code = [node for part in tree.body[1:] for node in ast.walk(part)]
-    texts = {node.value for node in code if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    for name in sorted(known - texts):
+    for name in sorted(name for name in known if not _spoken_of(name, code)):
         yield Lint(
             "argument-unused",
             "warning",
@@ -291,6 +290,22 @@ def _unused_arguments(tree: ast.Module, source: str) -> Iterator[Lint]:
                 "The Explorer does not offer it.",
                 near_match(key, known),
             )
+
+
+def _spoken_of(name: str, code: list[ast.AST]) -> bool:
+    """Whether code may read an argument: by its name, an attribute, a field of a class, or a name that it composes."""
+    for node in code:
+        if isinstance(node, ast.Constant) and node.value == name:
+            return True
+        if name in (getattr(node, "attr", None), getattr(node, "arg", None)):
+            return True
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
+            return True
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value for part in node.values if isinstance(part, ast.Constant) and len(str(part.value)) > 3]
+            if any(name.startswith(str(part)) or name.endswith(str(part)) for part in parts):
+                return True
+    return False
 
 
 def _where_args_are_the_triggers(tree: ast.Module, metadata: Mapping[str, object]) -> Iterator[ast.AST]:

@@ -136,3 +136,16 @@ def test_a_file_of_arguments_stands_for_those_that_are_required() -> None:
     source = METADATA.replace('"unit"', '"config_file_path"') + HEAD + "    return args['limit']\n"
     assert lint_arguments(source, "process_writes", {"config_file_path": "limits.toml"}) == []
     assert [o.rule for o in lint_arguments(source, "process_writes", {"config_file_path": ""})] == ["argument-missing"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "config = load(args)\nreturn args['limit'], config.unit",
+        "return load(args, unit='C'), args['limit']",
+        "class Config:\n    limit: int\n    unit: str\nreturn Config(**args)",
+        "return args['limit'], [args.get(f'{kind}unit') for kind in ('', 'x_')]",
+    ],
+)
+def test_an_argument_that_code_reads_in_a_roundabout_way_is_used(body: str) -> None:
+    assert lint(METADATA + HEAD + "".join(f"    {line}\n" for line in body.splitlines())) == []
