@@ -59,7 +59,7 @@ from pe_kit.plugins.registry import Registry
 from pe_kit.plugins.repository import PREFIX
 from pe_kit.plugins.source import PluginFolder, Snapshot
 from pe_kit.store.frames import as_payload
-from pe_kit.store.store import Store
+from pe_kit.store.store import Store, Written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -435,23 +435,13 @@ class Engine:
             PartialWriteError: bad lines with ``accept_partial=True``; its ``.outcome`` is that of the good ones.
         """
         payload = as_payload(data, table)
-        options: dict[str, Any] = {
-            "precision": precision,
-            "accept_partial": accept_partial,
-            "table": table,
-            "tags": tuple(tags),
-        }
+        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
         with self._event("write", db, data=payload, db=db, no_sync=no_sync, **options) as collector:
             written = self._runtime.write(payload, db, None, **options)
             if not no_sync:
                 self._runtime.carry()
                 self._runtime.settle()
-        outcome = collector.outcome(self._clock.now_ns)
-        if written.errors:
-            refused = PartialWriteError(written.errors, status=written.status)
-            refused.outcome = outcome
-            raise refused
-        return outcome
+        return self._accepted(collector, written)
 
     def load(
         self,
@@ -465,14 +455,12 @@ class Engine:
     ) -> Outcome:
         """Store what was there before the session: no trigger fires. Arguments and errors as :meth:`write`."""
         payload = as_payload(data, table)
-        options: dict[str, Any] = {
-            "precision": precision,
-            "accept_partial": accept_partial,
-            "table": table,
-            "tags": tuple(tags),
-        }
+        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
         with self._event("load", db, data=payload, db=db, **options) as collector:
             written = self.store.load(payload, db, **options)
+        return self._accepted(collector, written)
+
+    def _accepted(self, collector: Collector, written: Written) -> Outcome:
         outcome = collector.outcome(self._clock.now_ns)
         if written.errors:
             refused = PartialWriteError(written.errors, status=written.status)
@@ -515,13 +503,7 @@ class Engine:
         ttl: str | timedelta | float = "4h",
     ) -> str:
         """Create a last-value cache and give its name; SQL reads it with ``last_cache('table')``."""
-        data: dict[str, Any] = {
-            "name": name,
-            "key_columns": key_columns,
-            "value_columns": value_columns,
-            "count": count,
-            "ttl": ttl,
-        }
+        data = {"name": name, "key_columns": key_columns, "value_columns": value_columns, "count": count, "ttl": ttl}
         with self._event("create_last_cache", db, db=db, table=table, **data):
             return self.store.create_last_cache(db, table, **data)
 
@@ -541,14 +523,9 @@ class Engine:
         max_age: str | timedelta | float = "1d",
     ) -> str:
         """Create a distinct-value cache and give its name; SQL reads it with ``distinct_cache('table')``."""
-        data: dict[str, Any] = {
-            "columns": list(columns),
-            "name": name,
-            "max_cardinality": max_cardinality,
-            "max_age": max_age,
-        }
-        with self._event("create_distinct_cache", db, db=db, table=table, **data):
-            return self.store.create_distinct_cache(db, table, **data)
+        data = {"name": name, "max_cardinality": max_cardinality, "max_age": max_age}
+        with self._event("create_distinct_cache", db, db=db, table=table, columns=list(columns), **data):
+            return self.store.create_distinct_cache(db, table, list(columns), **data)
 
     def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
         """Delete a distinct-value cache."""
@@ -667,15 +644,9 @@ class Engine:
                     f"trigger argument {wrong[0]!r} is not text",
                     mend="The server takes text only: str(value) it yourself.",
                 )
-        data = {
-            "path": path,
-            "spec": spec,
-            "arguments": None if arguments is None else dict(arguments),
-            "run_async": run_async,
-            "error_behavior": error_behavior,
-            "disabled": disabled,
-        }
-        with self._event("create_trigger", db, name=name, db=db, **data):
+        given = None if arguments is None else dict(arguments)
+        with self._event("create_trigger", db, name=name, db=db, path=path, spec=spec, arguments=given,
+                         run_async=run_async, error_behavior=error_behavior, disabled=disabled):  # fmt: skip
             try:
                 folder.find(path)
             except PluginError as error:
@@ -688,7 +659,7 @@ class Engine:
                 database=db,
                 path=path,
                 spec=parsed,
-                arguments=data["arguments"],  # type: ignore[arg-type]
+                arguments=given,
                 run_async=run_async,
                 error_behavior=error_behavior,
                 disabled=disabled,

@@ -52,11 +52,12 @@ class _Cache(Protocol):
 
 
 C = TypeVar("C", bound=_Cache)
+D = TypeVar("D")
 Snapshot = Mapping[str, Mapping[str, C]]
 
 
-class CacheSet(Generic[C]):
-    """The caches of one kind in one database, per table, in the order of their creation."""
+class CacheSet(Generic[C, D]):
+    """The caches of one kind (C) in one database, per table, in the order of their creation; D: their definitions."""
 
     _unknown_table: Callable[[str], str]
     _unknown_cache: str
@@ -109,6 +110,18 @@ class CacheSet(Generic[C]):
             now_ns, schema = self._now(), definition.schema
             for cache in caches.values():
                 cache.push(rows, schema, now_ns)
+
+    def definitions(self) -> list[D]:
+        """Give all definitions, per table in the order of creation."""
+        return [cache.definition for caches in self._caches.values() for cache in caches.values()]
+
+    def query(self, table: str, name: str | None = None) -> pa.Table:
+        """Give what ``last_cache(table, name)`` or ``distinct_cache(table, name)`` gives.
+
+        Raises:
+            QueryError: unknown table; unknown cache; no name, and the table has not exactly one cache.
+        """
+        return self._find(table, name).table(self._now())
 
     def _find(self, table: str, name: str | None) -> C:
         if self._find_table(table) is None:

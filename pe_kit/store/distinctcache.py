@@ -127,8 +127,8 @@ def _last_of_each(table: pa.Table, names: Sequence[str]) -> list[tuple[_Combinat
     return list(zip(zip(*(c.take(rows).to_pylist() for c in columns), strict=True), times, strict=True))
 
 
-class DistinctCaches(CacheSet[_DistinctCache]):
-    """The distinct-value caches of one database."""
+class DistinctCaches(CacheSet[_DistinctCache, DistinctCacheDefinition]):
+    """The distinct-value caches of one database. A query gives one row a combination, sorted by bytes, null first."""
 
     _unknown_table = staticmethod("provided table name ({}) is invalid".format)
     _unknown_cache = "could not find distinct value cache for the given arguments"
@@ -178,15 +178,3 @@ class DistinctCaches(CacheSet[_DistinctCache]):
         )
         self._add(table.name, definition.name, _DistinctCache(definition))
         return definition
-
-    def query(self, table: str, name: str | None = None) -> pa.Table:
-        """Give what ``distinct_cache(table, name)`` gives: one row a combination, sorted by bytes, null first.
-
-        Raises:
-            QueryError: unknown table; unknown cache; no name, and the table has not exactly one cache.
-        """
-        return self._find(table, name).table(self._now())
-
-    def definitions(self) -> list[DistinctCacheDefinition]:
-        """Give all definitions, per table in the order of creation."""
-        return [cache.definition for caches in self._caches.values() for cache in caches.values()]

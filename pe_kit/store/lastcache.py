@@ -171,8 +171,12 @@ class _LastCache:
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
 
-class LastCaches(CacheSet[_LastCache]):
-    """The last-value caches of one database."""
+class LastCaches(CacheSet[_LastCache, LastCacheDefinition]):
+    """The last-value caches of one database.
+
+    A query gives key columns, value columns; keys in the order in which they were first seen (the server's order is
+    that of a hash map), per key the newest row first.
+    """
 
     _unknown_table = staticmethod(lambda _: "provided table name is invalid")
     _unknown_cache = "could not find cache for the given arguments"
@@ -225,20 +229,6 @@ class LastCaches(CacheSet[_LastCache]):
         )
         self._add(table.name, definition.name, _LastCache(definition, table.schema))
         return definition
-
-    def query(self, table: str, name: str | None = None) -> pa.Table:
-        """Give what ``last_cache(table, name)`` gives: key columns, value columns; per key the newest row first.
-
-        Keys come in the order in which they were first seen (the server's order is that of a hash map).
-
-        Raises:
-            QueryError: unknown table; unknown cache; no name, and the table has not exactly one cache.
-        """
-        return self._find(table, name).table(self._now())
-
-    def definitions(self) -> list[LastCacheDefinition]:
-        """Give all definitions, per table in the order of creation."""
-        return [cache.definition for caches in self._caches.values() for cache in caches.values()]
 
 
 def _unknown_column(kind: str, column: str, table: TableDef) -> Exception:

@@ -255,26 +255,23 @@ class Store:
             InvalidNameError, ServerError: the database's name or number, a deleted one, an empty write, bad UTF-8.
             UsageError: data that cannot be written.
         """
+        options: dict[str, Any] = {"precision": precision, "accept_partial": accept_partial, "table": table}
+        options |= {"tags": tags, "http_name": http_name}
         with self._lock:
             now = self._now()
-            written = self._take(self._buffer, data, db, precision, accept_partial, table, tags, http_name, now)
-            self._changed("write", now, data=data, db=db, precision=precision, accept_partial=accept_partial,
-                          table=table, tags=tags, http_name=http_name)  # fmt: skip
+            written = self._take(self._buffer, now, data, db, **options)
+            self._changed("write", now, data=data, db=db, **options)
         return written
 
-    def stage(
-        self,
-        data: Any,
-        db: str,
-        precision: str = "nanosecond",
-        table: str | None = None,
-        tags: Sequence[str] = (),
-    ) -> Staged:
-        """Admit data as :meth:`write` does, bad lines aside, but hand the rows back: :meth:`put` writes them later."""
+    def stage(self, data: Any, db: str, table: str | None = None, tags: Sequence[str] = ()) -> Staged:
+        """Admit data as :meth:`write` does, bad lines aside, but hand the rows back: :meth:`put` writes them later.
+
+        Times are in nanoseconds.
+        """
         buffer = WalBuffer()
         with self._lock:
             before = self.catalog.state
-            written = self._take(buffer, data, db, precision, True, table, tags, True, self._now())
+            written = self._take(buffer, self._now(), data, db, "nanosecond", True, table, tags)
             staged = Staged([rows for batch in buffer.take(GEN1_NS) for rows in batch.tables], written.errors)
             for rows in staged.tables if before is not self.catalog.state else ():
                 self._changed(
@@ -298,8 +295,20 @@ class Store:
             self._changed("put", self._now(), db=db, table=table, part=Part(part.rows, part.columns, part.numbers))
             self._buffer.add(db, table, [part])
 
-    def load(
+    def load(self, data: Any, db: str, **options: Any) -> Written:
+        """Put data straight into tables and caches, past the WAL. Arguments, result and errors as :meth:`write`."""
+        buffer = WalBuffer()
+        with self._lock:
+            now = self._now()
+            written = self._take(buffer, now, data, db, **options)
+            self._apply(buffer.take(GEN1_NS))
+            self._changed("load", now, data=data, db=db, **options)
+        return written
+
+    def _take(
         self,
+        buffer: WalBuffer,
+        now_ns: int,
         data: Any,
         db: str,
         precision: str = "auto",
@@ -307,28 +316,6 @@ class Store:
         table: str | None = None,
         tags: Sequence[str] = (),
         http_name: bool = True,
-    ) -> Written:
-        """Put data straight into tables and caches, past the WAL. Arguments, result and errors as :meth:`write`."""
-        buffer = WalBuffer()
-        with self._lock:
-            now = self._now()
-            written = self._take(buffer, data, db, precision, accept_partial, table, tags, http_name, now)
-            self._apply(buffer.take(GEN1_NS))
-            self._changed("load", now, data=data, db=db, precision=precision, accept_partial=accept_partial,
-                          table=table, tags=tags, http_name=http_name)  # fmt: skip
-        return written
-
-    def _take(
-        self,
-        buffer: WalBuffer,
-        data: Any,
-        db: str,
-        precision: str,
-        accept_partial: bool,
-        table: str | None,
-        tags: Sequence[str],
-        http_name: bool,
-        now_ns: int,
     ) -> Written:
         (check_http_database_name if http_name else check_database_name)(db)
         try:

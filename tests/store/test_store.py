@@ -49,7 +49,7 @@ def test_written_rows_are_read_after_the_flush_and_their_table_at_once(store: St
 
 def test_load_stores_at_once_without_a_batch_and_leaves_the_buffer_alone(store: Store) -> None:
     store.write("m f=1 1", "db", "ns")
-    assert store.load("m f=2 2\nbad", "db", "ns", accept_partial=True).rows == 1
+    assert store.load("m f=2 2\nbad", "db", precision="ns", accept_partial=True).rows == 1
     assert query(store, "SELECT f FROM m") == [(2.0,)]
     (batch,) = store.flush()
     assert batch.sizes() == [("m", 1)]
@@ -64,7 +64,11 @@ def test_caches_see_what_is_flushed_and_what_is_loaded(store: Store) -> None:
     assert query(store, "SELECT t FROM last_cache('m')") == []
     store.flush()
     store.load(
-        pa.table({"t": ["b", "a"], "f": [2.0, 3.0], "time": [START, START + 1]}), "db", "ns", table="m", tags=["t"]
+        pa.table({"t": ["b", "a"], "f": [2.0, 3.0], "time": [START, START + 1]}),
+        "db",
+        precision="ns",
+        table="m",
+        tags=["t"],
     )
     assert query(store, "SELECT t, f FROM last_cache('m') ORDER BY t") == [("a", 3.0), ("b", 2.0)]
     assert query(store, "SELECT t FROM distinct_cache('m', 'd')") == [("a",), ("b",)]
