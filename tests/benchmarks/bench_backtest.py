@@ -1,6 +1,6 @@
 """A year of minutes through a plugin, beside a bare loop; sweeps on one and two processes.
 
-Run: python tests/benchmarks/bench_backtest.py [DAYS]   (365 for the whole year; a fifth of it is 73)
+Run: python tests/benchmarks/bench_backtest.py [DAYS]   (365 for the whole year; a fifth of it is 73; 0 for the sweeps alone)
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from dask.distributed import Client, LocalCluster
 
 from pe_kit import Engine
 from pe_kit.backtest import sweep
@@ -111,21 +113,41 @@ def trial(limit: float) -> int:
         return engine.backtest(data(2), "db", table="m", tags=["host"], progress=False).flushes
 
 
+def nothing(limit: float) -> float:
+    return limit
+
+
 def sweeps() -> None:
-    seconds = {}
+    """One process, two, two workers of a Dask cluster over TCP; and what a setting costs beside its own work."""
+    grid, seconds, each = {"limit": [20 + i / 10 for i in range(64)]}, {}, {}
+
+    def run(name: str, pool: Executor) -> None:
+        sweep(trial, {"limit": [1.0] * 8}, pool)  # the workers are up
+        start = time.perf_counter()
+        sweep(trial, grid, pool)
+        seconds[name] = time.perf_counter() - start
+        start = time.perf_counter()
+        sweep(nothing, {"limit": range(500)}, pool)
+        each[name] = (time.perf_counter() - start) / 500 * 1e3
+
     for workers in (1, 2):
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            sweep(trial, {"limit": [1.0] * workers}, pool)  # the workers are up
-            start = time.perf_counter()
-            sweep(trial, {"limit": [20 + i / 10 for i in range(64)]}, pool)
-            seconds[workers] = time.perf_counter() - start
-    print(
-        f"sweep of 64 settings: {seconds[1]:.1f} s on 1 process, {seconds[2]:.1f} s on 2: {seconds[1] / seconds[2]:.2f} x"
-    )
+            run(f"{workers} processes", pool)
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "host": "tcp://127.0.0.1"}
+    with LocalCluster(**options, dashboard_address=None) as cluster, Client(cluster) as client:
+        run("2 Dask workers", client.get_executor())
+    for name in seconds:
+        times = seconds["1 processes"] / seconds[name]
+        print(
+            f"  sweep of 64 settings on {name}: {seconds[name]:.1f} s, {times:.2f} x; {each[name]:.1f} ms a setting of no work"
+        )
 
 
 def main() -> None:
     days = int(sys.argv[1]) if len(sys.argv) > 1 else 73
+    if not days:
+        sweeps()
+        return
     table = data(days)
     print(f"{days} days at 1 minute, {SERIES} series:")
     through_plugins(table, hourly=True)
