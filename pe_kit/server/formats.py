@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
-import re
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 
 import numpy as np
@@ -56,13 +57,24 @@ def plain(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
-def float_text(value: float) -> str:
-    """The shortest text that reads back as the same number, spelled as Rust does: ``1.0``, ``1e16``, ``NaN``."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return re.sub(r"e\+?(-?)0*", r"e\1", repr(value))
+def float_text(value: float, as_json: bool = False, single: bool = False) -> str:
+    """The shortest text that reads back as the same number, as the Arrow writers spell it: ``1.0``, ``1e16``, ``NaN``.
+
+    JSON goes over to an exponent from 1e10 on and keeps a ``.0`` before it. ``single``: the value is a Float32.
+    """
+    if not math.isfinite(value):
+        return "null" if as_json else "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    text = str(np.float32(value)) if single else repr(value)
+    if "e" not in text and abs(value) < 1e9:
+        return text
+    sign, digits, exponent = (number := Decimal(text)).normalize().as_tuple()
+    first = len(digits) + int(exponent) - 1
+    low, high = (-5, 9) if as_json else (-6, 12) if single else (-5, 15)
+    if low <= first <= high:
+        plain = f"{number:f}"
+        return plain if "." in plain else f"{plain}.0"
+    rest = "".join(map(str, digits[1:])) or "0" * as_json
+    return f"{'-' * sign}{digits[0]}{'.' * bool(rest)}{rest}e{first}"
 
 
 def _objects(table: pa.Table) -> list[str]:
@@ -91,14 +103,15 @@ def _pretty(table: pa.Table) -> bytes:
     if not table.num_rows:
         return b"++\n++"
     columns = [
-        [name, *(text or "" for text in _texts(column, False))]
+        [[name], *((text or "").split("\n") for text in _texts(column, False))]
         for name, column in zip(table.column_names, plain(table).columns, strict=True)
     ]
-    widths = [max(map(len, column)) for column in columns]
+    widths = [max(len(line) for cell in column for line in cell) for column in columns]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
     lines = [
-        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |"
         for row in zip(*columns, strict=True)
+        for line in itertools.zip_longest(*row, fillvalue="")
     ]
     return "\n".join([rule, lines[0], rule, *lines[1:], rule]).encode()
 
@@ -117,9 +130,15 @@ def _texts(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
     if pa.types.is_timestamp(kind):
         texts = _times(column)
     elif pa.types.is_floating(kind):
-        return [None if v is None else _number(v, as_json) for v in column.to_pylist()]
-    elif pa.types.is_integer(kind):
+        single = kind.bit_width < 64
+        return [None if v is None else float_text(v, as_json, single) for v in column.to_pylist()]
+    elif pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         return [None if v is None else str(v) for v in column.to_pylist()]
+    elif pa.types.is_interval(kind):
+        texts = [None if v is None else _interval(*v) for v in column.to_pylist()]
+    elif pa.types.is_time(kind):
+        number = pa.int32() if pa.types.is_time32(kind) else pa.int64()
+        texts = [None if v is None else _time(v * _NS[kind.unit]) for v in column.cast(number).to_pylist()]
     elif pa.types.is_boolean(kind):
         return [None if v is None else "true" if v else "false" for v in column.to_pylist()]
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -135,10 +154,6 @@ def _texts(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
     else:
         texts = [None if v is None else str(v) for v in column.to_pylist()]
     return [None if text is None else _quoted(text) for text in texts] if as_json else texts
-
-
-def _number(value: float, as_json: bool) -> str:
-    return "null" if as_json and not math.isfinite(value) else float_text(value)
 
 
 def _structs(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
@@ -186,13 +201,38 @@ def _times(column: pa.ChunkedArray) -> list[str | None]:
     seconds, rests = np.divmod(numbers, per)
     texts: list[str | None] = list(np.datetime_as_string(seconds.astype("datetime64[s]"), unit="s").tolist())
     for i in np.flatnonzero(rests):
-        digits = f"{int(rests[i]) * _NS[unit]:09d}"
-        while digits.endswith("000"):
-            digits = digits[:-3]
-        texts[i] = f"{texts[i]}.{digits}"
+        texts[i] = f"{texts[i]}{_fraction(int(rests[i]) * _NS[unit])}"
     if offsets is not None:
         texts = [f"{text}{offset}" for text, offset in zip(texts, offsets, strict=True)]
     return [text if there else None for text, there in zip(texts, present, strict=True)]
+
+
+def _fraction(ns: int) -> str:
+    """A part of a second: nothing, or a point and 3, 6 or 9 digits."""
+    digits = f"{ns:09d}"
+    while digits.endswith("000"):
+        digits = digits[:-3]
+    return f".{digits}" if digits else ""
+
+
+def _time(ns: int) -> str:
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{_fraction(rest)}"
+
+
+def _interval(months: int, days: int, ns: int) -> str:
+    """As Arrow writes it: ``1 mons 2 days 3 hours 4 mins 5.500000000 secs``, parts that are zero left out."""
+    sign, (seconds, rest) = -1 if ns < 0 else 1, divmod(abs(ns), 1_000_000_000)
+    parts = (
+        (months, "mons"),
+        (days, "days"),
+        (sign * (seconds // 3600), "hours"),
+        (sign * (seconds // 60 % 60), "mins"),
+    )
+    shown = [f"{count} {unit}" for count, unit in parts if count]
+    if seconds % 60 or rest:
+        shown.append(f"{'-' * (ns < 0)}{seconds % 60}.{rest:09d} secs")
+    return " ".join(shown)
 
 
 def _offset(seconds: int) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
+import datafusion
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -170,8 +172,34 @@ def test_structs_lists_and_zones_are_written(filled: httpx.Client) -> None:
 
 def test_numbers_that_json_lacks_are_null_and_text_elsewhere() -> None:
     table = pa.table({"x": [float("nan"), float("inf"), 1e300, None, 0.1]})
-    assert encode(table, "json") == b'[{"x":null},{"x":null},{"x":1e300},{},{"x":0.1}]'
+    assert encode(table, "json") == b'[{"x":null},{"x":null},{"x":1.0e300},{},{"x":0.1}]'
     assert encode(table, "csv") == b'x\nNaN\ninf\n1e300\n""\n0.1\n'
+
+
+VALUES = (
+    *("1e300", "1e16", "1e15", "1e10", "1e9", "-123456789.5", "12345678901.5", "0.00001", "1.234e-5", "1e-6", "5e-324"),
+    *("-0.0", "100.0", "arrow_cast(0.1, 'Float32')", "arrow_cast(1e13, 'Float32')", "arrow_cast(1e-6, 'Float32')"),
+    *("interval '1 month 2 days 3 hours 4 minutes 5.5 seconds'", "interval '-1 day -61 seconds'", "interval '0 day'"),
+    *("date '2020-01-01'", "time '12:34:56.5'", "arrow_cast(5, 'Time64(Nanosecond)')", "1.50::decimal(10, 3)"),
+    *("arrow_cast(90061001, 'Duration(Millisecond)')", "arrow_cast(5, 'Timestamp(Second, Some(\"UTC\"))')", "x'ff00'"),
+)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_values_are_spelled_as_the_arrow_writers_spell_them(form: str, tmp_path: Path) -> None:
+    """DataFusion's own writers of files are the ones that the server answers with."""
+    frame = datafusion.SessionContext().sql(f"SELECT {', '.join(f'{v} AS v{n}' for n, v in enumerate(VALUES))}")
+    if form == "csv":
+        frame.write_csv(tmp_path, with_header=True)
+    else:
+        frame.write_json(tmp_path)
+    (written,) = tmp_path.iterdir()
+    assert encode(frame.to_arrow_table(), form).decode() == written.read_text()
+
+
+def test_a_text_of_several_lines_is_drawn_on_several_lines() -> None:
+    drawn = encode(pa.table({"a": ["x\nlonger", "y"], "b": [1, 2]}), "pretty").decode()
+    assert drawn.splitlines()[3:] == ["| x      | 1 |", "| longer |   |", "| y      | 2 |", "+--------+---+"]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
