@@ -12,34 +12,16 @@ import pyarrow.compute as pc
 
 from pe_kit.duration import as_duration_ns
 from pe_kit.errors import ConflictError, NotFoundError, QueryError, ServerError, near_match
+from pe_kit.store.catalog import TableDef
 from pe_kit.types import Now, Row
 
-__all__ = ["EVICTION_NS", "CacheSet", "Rows", "TableDef", "first_seen_codes", "whole_seconds"]
+__all__ = ["EVICTION_NS", "CacheSet", "Rows", "first_seen_codes", "whole_seconds"]
 
 EVICTION_NS = 10_000_000_000
 """How often the server's eviction tasks run by default (``--last-cache-eviction-interval`` and its twin).
 The phase of its ticks is that of its start; here they fall on multiples of 10 s since the epoch."""
 
 Rows: TypeAlias = "Sequence[Row] | pa.Table | pa.RecordBatch"
-
-
-class TableDef(Protocol):
-    """A table as the caches see it: its name, its tags in series-key order, its Arrow schema (columns by name)."""
-
-    @property
-    def name(self) -> str:
-        """The table's name."""
-        ...
-
-    @property
-    def series_key(self) -> Sequence[str]:
-        """The tags in the order in which they came."""
-        ...
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Columns byte-sorted by name; tags ``dictionary<int32, utf8>``, ``time`` ``timestamp[ns]``."""
-        ...
 
 
 class _Cache(Protocol):

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from pe_kit.errors import near_match
-from pe_kit.store.cacheset import EVICTION_NS, CacheSet, Rows, TableDef, first_seen_codes, refuse, whole_seconds
+from pe_kit.store.cacheset import EVICTION_NS, CacheSet, Rows, first_seen_codes, refuse, whole_seconds
+from pe_kit.store.catalog import TableDef
 
 __all__ = ["DistinctCacheDefinition", "DistinctCaches"]
 

@@ -14,11 +14,13 @@ from weakref import WeakKeyDictionary
 from pe_kit.errors import QueryError
 from pe_kit.store.functions import mentions, rewrite
 from pe_kit.store.sqlerrors import query_error
-from pe_kit.store.sqltables import DatabaseView, Tables
+from pe_kit.store.sqltables import Tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datafusion import DataFrame, SessionContext
+
+    from pe_kit.store.database import Database
 
 __all__ = ["SqlSession", "run_query"]
 
@@ -36,7 +38,7 @@ _sessions: WeakKeyDictionary[Any, SqlSession] = WeakKeyDictionary()
 _guard = threading.Lock()
 
 
-def run_query(view: DatabaseView, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+def run_query(view: Database, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
     """Run one statement; the session belongs to the view and lives as long as it does.
 
     Args:
@@ -98,7 +100,7 @@ class SqlSession:
 
         return read
 
-    def query(self, view: DatabaseView, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+    def query(self, view: Database, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
         """Run one statement, as :func:`run_query` says."""
         values = as_scalars(params)
         with self._lock:

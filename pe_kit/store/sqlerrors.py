@@ -8,12 +8,15 @@ of error as influxdb3_server/src/http.rs does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pe_kit.errors import QueryError, near_match
 
-__all__ = ["Node", "Tables", "display", "parse_debug", "plan_error", "query_error"]
+if TYPE_CHECKING:
+    from pe_kit.store.database import Database
+
+__all__ = ["Node", "display", "parse_debug", "plan_error", "query_error"]
 
 
 class Node(NamedTuple):
@@ -22,14 +25,6 @@ class Node(NamedTuple):
     name: str
     args: list[Any]
     fields: dict[str, Any]
-
-
-class Tables(Protocol):
-    """What a mend needs to know of a database."""
-
-    def table_names(self) -> Sequence[str]:
-        """Names of the user's tables."""
-        ...
 
 
 _TOKEN = re.compile(
@@ -290,7 +285,7 @@ def _root(error: Any) -> Any:
 _STATUS = {"Plan": 400, "SQL": 400, "NotImplemented": 405}
 
 
-def query_error(raw: str, *, stage: str, tables: Tables) -> QueryError:
+def query_error(raw: str, *, stage: str, tables: Database) -> QueryError:
     """Turn the text of an exception of the wheel into the error that the server shows.
 
     Args:
@@ -314,7 +309,7 @@ def plan_error(text: str, *, mend: str = "", kind: str = "Plan") -> QueryError:
     return QueryError(display(Node(kind, [text], {})), stage="planning", mend=mend, status=_STATUS.get(kind, 500))
 
 
-def _mend(root: Any, tables: Tables) -> str:
+def _mend(root: Any, tables: Database) -> str:
     if not isinstance(root, Node) or not root.args:
         return ""
     if root.name == "Plan":

@@ -8,77 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pe_kit.store.sqlerrors import plan_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["DatabaseView", "TableView", "Tables"]
+    from pe_kit.store.database import Database
+    from pe_kit.store.table import Table
 
-
-class TableView(Protocol):
-    """A table as queries see it."""
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Columns sorted by name; tags ``dictionary<int32, utf8>``, ``time`` ``timestamp[ns]`` not null."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Another number after every change."""
-        ...
-
-    def batches(self) -> list[pa.RecordBatch]:
-        """Give the rows; no two with equal tags and time, none past the retention period."""
-        ...
-
-
-class DatabaseView(Protocol):
-    """A database as queries see it."""
-
-    @property
-    def name(self) -> str:
-        """The database's name."""
-        ...
-
-    @property
-    def now_ns(self) -> int:
-        """The engine's time."""
-        ...
-
-    def table_names(self) -> Sequence[str]:
-        """Names of the user's tables."""
-        ...
-
-    def table(self, name: str) -> TableView:
-        """Give a table that :meth:`table_names` lists."""
-        ...
-
-    def system_table_names(self) -> Sequence[str]:
-        """Names of the tables of schema ``system``."""
-        ...
-
-    def system_table(self, name: str) -> pa.Table:
-        """Give a system table as it is now."""
-        ...
-
-    def last_cache(self, table: str, name: str | None) -> pa.Table:
-        """Give what a last-value cache holds; raises QueryError."""
-        ...
-
-    def distinct_cache(self, table: str, name: str | None) -> pa.Table:
-        """Give what a distinct-value cache holds; raises QueryError."""
-        ...
-
+__all__ = ["Tables"]
 
 _DISTINCT_SCAN = re.compile(r"TableScan: distinct_cache\(\) projection=\[(.*?)\]")
 
 
 class _Known(NamedTuple):
-    view: TableView
+    view: Table
     version: int
     rows: int
     table: Any
@@ -117,7 +63,7 @@ class Tables:
         self._of_now: set[str] = set()  # tables as they are for all of the query, whatever is written meanwhile
         self._wanted: dict[tuple[str | None, ...], Callable[[], None]] = {}
         self._distinct: dict[tuple[str | None, ...], pa.Table] = {}
-        self._view: DatabaseView | None = None
+        self._view: Database | None = None
         self.rows = 0  # of the largest table that was given since the query began
         self._schemas = {
             "iox": _Schema(lambda: self.view.table_names(), self._user_table),
@@ -135,12 +81,12 @@ class Tables:
         return self._made if name == "made" else self._schemas.get(name)
 
     @property
-    def view(self) -> DatabaseView:
+    def view(self) -> Database:
         """The database of the query that runs."""
         assert self._view is not None
         return self._view
 
-    def open(self, view: DatabaseView) -> None:
+    def open(self, view: Database) -> None:
         """Begin a query."""
         self._view, self.rows = view, 0
         self._of_query.clear()
