@@ -73,21 +73,8 @@ class _Watch:
     """One run under way; ``hit`` is the limit that it went over, or ``interrupt``."""
 
     __slots__ = (
-        *(
-            "blows",
-            "closed",
-            "cpu",
-            "cpu_clock",
-            "deadline",
-            "hit",
-            "ident",
-            "kind",
-            "memory",
-            "outer",
-            "shields",
-            "since",
-        ),
-        "timed",
+        *("blows", "closed", "cpu", "cpu_clock", "deadline", "hit", "ident", "kind", "memory", "outer", "shields"),
+        *("since", "timed"),
     )
 
     def __init__(self, ident: int) -> None:

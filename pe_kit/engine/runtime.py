@@ -413,10 +413,15 @@ class Runtime:
         work = Work(trigger, self.collector.event, self.clock.now_ns, request=request)
         self.enqueue(work)
         self.settle()
-        while self._ends and not self._answered(request):
+        self._await(work, lambda: self._run_of(request) is not None)
+        run = self._run_of(request)
+        return None if run is None else run.response
+
+    def _await(self, work: Work, done: Callable[[], bool]) -> None:
+        """Let virtual time pass until a piece of work has its run, or nothing is under way."""
+        while self._ends and not done():
             self._end_next()
             self.settle()
-        return next((r.response for r in self.collector.runs if r.request is request), None)
 
     def request_within(self, caller: Call, trigger: Trigger, request: Mapping[str, Any]) -> Response | None:
         """Answer a request that a plugin sends to the server that runs it, while its own call waits.
@@ -443,9 +448,9 @@ class Runtime:
                 self.flush()  # the server answers after the flush that carries what the plugin wrote
             return caller.answered[-1][2]
 
-    def _answered(self, request: Mapping[str, Any]) -> bool:
+    def _run_of(self, request: Mapping[str, Any]) -> Run | None:
         assert self.collector is not None
-        return any(r.request is request for r in self.collector.runs)
+        return next((run for run in self.collector.runs if run.request is request), None)
 
     # -- time ----------------------------------------------------------------------------------------------------
 

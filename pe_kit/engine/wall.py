@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.collect import Collector
-from pe_kit.engine.outcome import BatchSource, Event, Response, Run
+from pe_kit.engine.outcome import BatchSource, Event, Run
 from pe_kit.engine.runtime import Runtime
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.engine.work import Work
@@ -197,7 +197,7 @@ class WallRuntime(Runtime):
             self._lock.acquire()
 
     def _await(self, work: Work, done: Callable[[], bool]) -> None:
-        """Wait until a piece of work has its run, or will never have one."""
+        """Wait until a piece of work has its run, or will never have one; other threads go on meanwhile."""
         while not done() and (work in self._running or work in work.trigger.waiting) and not self._stopping:
             self._ended.wait(GLANCE)
             if self.interrupted and threading.current_thread() is threading.main_thread():
@@ -212,15 +212,6 @@ class WallRuntime(Runtime):
         self.enqueue(work)
         self.settle()
         self._await(work, lambda: collector.count > before)
-
-    def request(self, trigger: Trigger, request: Mapping[str, Any]) -> Response | None:
-        """Answer a request; other threads go on meanwhile."""
-        assert self.collector is not None
-        work = Work(trigger, self.collector.event, self.clock.now_ns, request=request)
-        self.enqueue(work)
-        self.settle()
-        self._await(work, lambda: self._answered(request))
-        return next((r.response for r in self.collector.runs if r.request is request), None)
 
     def abandon(self) -> None:
         """After an interrupt: what runs in other threads goes on."""

@@ -21,18 +21,14 @@ __all__ = ["CONFIGURE", "Local", "Remote", "Target"]
 CONFIGURE = "/api/v3/configure/"
 _INSTALL = CONFIGURE + "plugin_environment/install_"
 
+Query = Mapping[str, Any] | None
+
 
 class Target(Protocol):
     """Answers requests of the server's API."""
 
     def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        json: Any = None,
-        body: bytes | None = None,
+        self, method: str, path: str, *, query: Query = None, json: Any = None, body: bytes | None = None
     ) -> bytes:
         """Send a request and give the body of the answer.
 
@@ -68,13 +64,7 @@ class Remote:
         self._opener = urllib.request.build_opener(*handlers)
 
     def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        json: Any = None,
-        body: bytes | None = None,
+        self, method: str, path: str, *, query: Query = None, json: Any = None, body: bytes | None = None
     ) -> bytes:
         """Send a request; see :class:`Target`."""
         headers = dict(self._headers)
@@ -97,7 +87,7 @@ class Remote:
             ) from None
 
 
-def _encoded(query: Mapping[str, Any] | None) -> str | None:
+def _encoded(query: Query) -> str | None:
     words = {k: str(v).lower() if isinstance(v, bool) else v for k, v in (query or {}).items() if v is not None}
     return urlencode(words) or None
 
@@ -116,13 +106,7 @@ class Local:
         self._service = Service(engine, None)
 
     def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        json: Any = None,
-        body: bytes | None = None,
+        self, method: str, path: str, *, query: Query = None, json: Any = None, body: bytes | None = None
     ) -> bytes:
         """Do what a request asks; see :class:`Target`."""
         from pe_kit.server import configuring, programming
