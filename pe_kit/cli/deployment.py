@@ -122,14 +122,24 @@ def _spec(text: str) -> TriggerSpec:
 
 
 def files_at(target: Target) -> dict[str, str | None]:
-    """The plugin files of a server's triggers; the text is None where the server's disk cannot be read from here."""
+    """The plugin files of a server's triggers, by their path below its plugin folder.
+
+    The text is None where the server's disk cannot be read from here.
+    """
+    paths: dict[str, set[str]] = {}
+    for row in json.loads(target.send("GET", CONFIGURE + "database", query={"format": "json"})):
+        for trigger in (triggers_at(target, row["iox::database"]) or {}).values():
+            paths.setdefault(trigger.name, set()).add(trigger.path.rstrip("/"))
     found: dict[str, str | None] = {}
     for row in _rows(target, "_internal", "SELECT * FROM system.plugin_files"):
-        found[row["file_name"]] = None
-        with suppress(OSError, UnicodeDecodeError):
-            data = Path(row["file_path"]).read_bytes()
-            if len(data) == row["size_bytes"]:
-                found[row["file_name"]] = data.decode()
+        file, place = row["file_name"], row["file_path"]  # the files of a folder are named from that folder on
+        names = [file if path == file else f"{path}/{file}" for path in paths.get(row["plugin_name"], ())]
+        for name in (name for name in names if place.endswith(f"/{name}")):
+            found[name] = None
+            with suppress(OSError, UnicodeDecodeError):
+                data = Path(place).read_bytes()
+                if len(data) == row["size_bytes"]:
+                    found[name] = data.decode()
     return found
 
 
