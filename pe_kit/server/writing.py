@@ -8,6 +8,7 @@ from pe_kit.errors import InvalidNameError, ServerError, json_body
 from pe_kit.lineprotocol.timestamps import as_precision
 from pe_kit.server.asking import Ask, Reply, as_json, refused
 from pe_kit.server.service import Service
+from pe_kit.store.frames import as_payload
 from pe_kit.store.refusal import write_buffer_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def write_v3(service: Service, ask: Ask) -> Reply:
     except ValueError as error:
         raise given.wrong(str(error)) from None
     partial, no_sync = given.flag("accept_partial", True), given.flag("no_sync", False)
-    service.engine.write(_text(ask), db, precision=precision, accept_partial=partial, no_sync=no_sync)
+    service.engine.write(ask.body, db, precision=precision, accept_partial=partial, no_sync=no_sync)
     return Reply(204)
 
 
@@ -39,7 +40,7 @@ def write_v2(service: Service, ask: Ask) -> Reply:
         bucket, precision = given.text("bucket", ""), given.choice("precision", _LEGACY, "ns")
         if not bucket:
             raise refused(400, "missing bucket value")
-        text = _text(ask)
+        text = as_payload(ask.body)
     except ServerError as error:
         raise _with_code(error, error.message) from None
     try:
@@ -60,7 +61,7 @@ def write_v1(service: Service, ask: Ask) -> Reply:
     except ServerError as error:
         raise refused(400, error.message, json_body(error.message)) from None
     named = policy not in ("", "''", "autogen", "default")
-    service.engine.write(_text(ask), f"{db}/{policy}" if named else db, precision=precision)
+    service.engine.write(ask.body, f"{db}/{policy}" if named else db, precision=precision)
     return Reply(204)
 
 
@@ -74,11 +75,3 @@ def _with_code(error: ServerError, text: str) -> ServerError:
     code = _CODES.get(error.status, "invalid")
     status = 400 if code == "invalid" else error.status
     return refused(status, text, as_json({"code": code, "message": text}).decode())
-
-
-def _text(ask: Ask) -> str:
-    try:
-        return ask.body.decode()
-    except UnicodeDecodeError as error:
-        where = f"invalid utf-8 sequence of 1 bytes from index {error.start}"
-        raise refused(400, f"body content is not valid utf8: {where}") from None
