@@ -134,7 +134,6 @@ function render({ model, el }) {
   const number = ++views;
   root.className = "pe-bench";
   root.setAttribute("aria-label", "workbench");
-  root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab's own keys would take Enter and the arrows
   root.innerHTML = PAGE;
   const all = (what, of = root) => [...of.querySelectorAll(what)];
   const one = (what) => root.querySelector(what);
@@ -175,9 +174,12 @@ function render({ model, el }) {
     if (!button || !root.contains(button)) return;
     if (button.dataset.do) send(button.dataset.do, button);
     if (button.dataset.copy) copy(button);
-    if (button.role === "tab" || button.getAttribute("role") === "tab") {
+    if (button.getAttribute("role") === "tab") {
       choose(button);
-      if (button.parentElement.getAttribute("aria-label") === "look") send("pane", button, { pane: button.dataset.tab });
+      if (button.parentElement.getAttribute("aria-label") === "look") {
+        if (button.dataset.tab !== model.get("pane")) one("[data-part=body]").textContent = "…"; // not the other pane's
+        send("pane", button, { pane: button.dataset.tab });
+      }
       if (button.dataset.tab === "signal") send("preview", one("[name=signal]"));
     }
   });
@@ -209,7 +211,7 @@ function render({ model, el }) {
   one("[data-open=session]").addEventListener("toggle", (event) => {
     if (event.target.open) send("session", event.target);
   });
-  root.addEventListener("keydown", (event) => event.stopPropagation());
+  root.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook's own keys: Enter, arrows, letters
 
   async function copy(button) {
     const text = model.get(button.dataset.copy);
