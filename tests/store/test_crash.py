@@ -169,3 +169,11 @@ def test_a_checkpoint_without_room_costs_nothing(tmp_path: Path, monkeypatch: py
         engine.checkpoint()
     with Engine(data_dir=tmp_path) as engine:
         assert engine.query("SELECT n FROM cpu ORDER BY n", "home")["n"].tolist() == [1, 2]
+
+
+@pytest.mark.slow
+def test_everything_at_random_leaves_what_the_event_log_makes_again() -> None:
+    """A few seconds of what ``make soak`` does for half an hour."""
+    script = Path(__file__).parents[1] / "benchmarks" / "soak_mixed.py"
+    done = subprocess.run([sys.executable, script, "0.1", "5"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
