@@ -168,7 +168,7 @@ def main(arguments: list[str]) -> int:
     for folder in plugins(checkout):
         name = folder.relative_to(checkout).as_posix()
         found = problems(folder)
-        errors = [f"{one.where}:{one.line}: {one.message}" for one in found if one.level == "error"]
+        errors = [f"{one.file}: {one.message}" for one in found if one.level == "error"]
         needs = missing(folder)
         print(f"{name}: {len(errors)} errors, {len(found) - len(errors)} warnings")
         print("".join(f"  validate: {text}\n" for text in errors), end="")

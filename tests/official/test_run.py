@@ -94,6 +94,17 @@ def test_what_is_wrong_is_said(checkout: Path, capsys: pytest.CaptureFixture[str
     assert "not run: no_such_module_at_all not installed" in text
 
 
+def test_a_broken_manifest_is_said_and_its_plugin_run_all_the_same(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = checkout / "ours/alarm/manifest.toml"
+    manifest.write_text(manifest.read_text().replace('description = "alarm"', f'description = "{"x" * 201}"'))
+    assert run.main([str(checkout), str(checkout / "scenarios.toml")]) == 0
+    text = capsys.readouterr().out
+    assert "validate: plugin.description: description exceeds 200 characters (was 201)" in text
+    assert "ok     it is hot" in text
+
+
 def test_the_scenarios_that_are_kept_can_be_read() -> None:
     table = run.tomllib.loads((HERE / "scenarios.toml").read_text())["scenario"]
     known = {"title", "plugin", "with", "spec", "arguments", "files", "load", "steps"}
