@@ -10,7 +10,7 @@ import shlex
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -136,6 +136,7 @@ class Engine:
             "limits": self.limits, "persist_cache": persist_cache, "package_manager": package_manager,
         }  # fmt: skip
         self._seen_code: dict[str, Snapshot] = {}
+        self._missing_then: Mapping[str, str] | None = None  # in a rebuilt past: the plugins that were gone
         self._servers: list[Served] = []
         self._clock: Clock
         if clock == "wall":
@@ -672,20 +673,36 @@ class Engine:
                 self._runtime.triggers.start(trigger, self._clock.now_ns)
 
     def enable_trigger(self, name: str, db: str) -> None:
-        """Enable a trigger. On an enabled one nothing happens, even when its task has stopped, as on the server."""
-        with self._event("enable_trigger", db, name=name, db=db):
-            self.store.require_database(db)
-            trigger = self._runtime.triggers.get(name, db)
-            if trigger.disabled:
-                self._fetch_again(trigger)
-                trigger.disabled = False
-                self._runtime.triggers.start(trigger, self._clock.now_ns)
+        """Enable a trigger. On an enabled one nothing happens, even when its task has stopped, as on the server.
 
-    def _fetch_again(self, trigger: Trigger) -> None:
-        """Fetch the code of a ``gh:`` trigger anew, as the server does whenever one starts."""
-        if trigger.path.startswith(PREFIX) and self._runtime.folder is not None:
-            self._runtime.folder.find(trigger.path)
-            self._note_missing(trigger.path)
+        Its plugin is looked up anew. Where it is gone the trigger is enabled, but its task does not start: see
+        ``state`` in ``engine.triggers``.
+        """
+        with self._lock:
+            found = self._runtime.triggers.find(name, db)
+            gone = self._look_up([found] if found is not None and found.disabled else [])
+            with self._event("enable_trigger", db, name=name, db=db, **gone):
+                self.store.require_database(db)
+                trigger = self._runtime.triggers.get(name, db)
+                if trigger.disabled:
+                    trigger.disabled = False
+                    self._runtime.start(trigger, gone.get("missing", {}))
+
+    def _look_up(self, triggers: Iterable[Trigger]) -> dict[str, dict[str, str]]:
+        """Read the plugins of triggers that start, as the server does; ``missing`` says why one cannot be had."""
+        if self._runtime.folder is None or self._closed:
+            return {}
+        missing = dict(self._missing_then or {})
+        for path in dict.fromkeys(t.path for t in triggers):
+            if self._missing_then is None:
+                try:
+                    self._runtime.folder.find(path)
+                except PluginError as error:
+                    missing[path] = error.message
+                    continue
+            if path.startswith(PREFIX) and path not in missing:
+                self._note_missing(path)
+        return {"missing": missing} if missing else {}
 
     def disable_trigger(self, name: str, db: str) -> None:
         """Disable a trigger; its cache is wiped. Calling it again does nothing."""
@@ -1168,14 +1185,13 @@ class Engine:
         """Do what a server restart does.
 
         Imported plugin modules, the log and the last-value and distinct-value caches' contents go; dead triggers live
-        again; schedules are aligned anew, missed ticks do not fire. The plugin cache goes too, unless ``keep_cache``;
-        not given, it stays where there is a data folder and ``persist_cache``.
+        again, but for those whose plugin is gone; schedules are aligned anew, missed ticks do not fire. The plugin
+        cache goes too, unless ``keep_cache``; not given, it stays where there is a data folder and ``persist_cache``.
         """
         if keep_cache is None:
             keep_cache = self._durable is not None and self.persist_cache
-        with self._event("restart", None, keep_cache=keep_cache) as collector:
-            self._random.seed(f"{self.seed} {collector.event.id}")  # a new process has no other's state
-            for trigger in self._runtime.triggers:
-                if not trigger.disabled:
-                    self._fetch_again(trigger)
-            self._runtime.restart(keep_cache)
+        with self._lock:
+            gone = self._look_up(trigger for trigger in self._runtime.triggers if not trigger.disabled)
+            with self._event("restart", None, keep_cache=keep_cache, **gone) as collector:
+                self._random.seed(f"{self.seed} {collector.event.id}")  # a new process has no other's state
+                self._runtime.restart(keep_cache, gone.get("missing", {}))

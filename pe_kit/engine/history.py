@@ -17,6 +17,7 @@ from pe_kit.engine.outcome import Event, LogRow
 from pe_kit.engine.recorded import Recorded
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.errors import ClockError, PeKitError, UsageError
+from pe_kit.plugins.repository import PREFIX
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,8 +148,9 @@ class History:
         for event in self._events:
             if event.kind in ("create_trigger", "write_plugin"):
                 first.setdefault(str(event.data.get("path") or event.data.get("filename")), event.kind)
-        files = plugin_files(engine._runtime.folder.path, {n for n, kind in first.items() if kind == "create_trigger"})
-        for name in files:
+        names = {n for n, kind in first.items() if kind == "create_trigger" and not n.startswith(PREFIX)}
+        files = plugin_files(engine._runtime.folder.path, names)
+        for name in {*files, *(n for n in names if n.endswith(".py"))}:  # those that are gone, too
             with suppress(PeKitError):
                 files[name] = engine._registry.versions(name)[0].source.encode()
         return files
@@ -315,7 +317,9 @@ def plugin_sources(plugin: str | Path | Mapping[str, str], source: str | None) -
 def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
     """Do an event again; what was refused then is refused again, silently."""
     data = dict(event.data)
+    engine._missing_then = data.pop("missing", None)
     if event.kind == "write_plugin" and data["filename"] in sources:
         data["source"] = sources[data["filename"]]
     with suppress(PeKitError, KeyboardInterrupt):
         getattr(engine, event.kind)(**data)
+    engine._missing_then = None

@@ -544,13 +544,23 @@ class Runtime:
         self.set_faults(checkpoint.faults.copy())
         self.triggers.take((t.copy() for t in checkpoint.triggers), checkpoint.routes)
 
-    def restart(self, keep_cache: bool) -> None:
-        """Start every task anew, with nothing that lived in memory only."""
+    def restart(self, keep_cache: bool, missing: Mapping[str, str]) -> None:
+        """Start every task anew, with nothing that lived in memory only; ``missing`` as in :meth:`start`."""
         self.abandon()
         self.lose_memory(keep_cache)
+        self.triggers.routes.clear()
         for trigger in self.triggers:
             if not trigger.disabled:
-                self.triggers.start(trigger, self.clock.now_ns)
+                self.start(trigger, missing)
+
+    def start(self, trigger: Trigger, missing: Mapping[str, str]) -> None:
+        """Start a task, unless its plugin is among the missing ones: path -> the error."""
+        error = missing.get(trigger.path)
+        if error is None:
+            self.triggers.start(trigger, self.clock.now_ns)
+            return
+        trigger.stop(f"its task did not start: {error}; put the plugin back, then disable and enable it, or restart")
+        self.triggers.changed()
 
     def lose_memory(self, keep_cache: bool = False) -> None:
         """Forget what lives in memory only: log, caches, imported plugin packages."""

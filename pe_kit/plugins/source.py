@@ -197,7 +197,6 @@ class PluginFolder:
             return source
         path = self._inside(filename)
         if not path.exists():
-            self._sources.pop(filename, None)
             names = self.names()
             raise PluginError(
                 f"reading plugin file: Plugin not found: {path}",

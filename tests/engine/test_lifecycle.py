@@ -127,6 +127,51 @@ def test_single_files_run_afresh_for_every_call_and_folders_are_imported_once(en
     assert list(engine.logs("folder").log_text)[1::3] == ["1 counting_pkg"]
 
 
+def test_a_task_whose_plugin_is_gone_does_not_start_and_those_that_run_go_on(engine: Engine, plug: Plug) -> None:
+    """Enabling is a change of the catalog; the start that follows only logs its error (processing_engine/src/lib.rs)."""
+    source = "def process_request(l, q, h, b, args=None): return 'here'\n" + NOTHING
+    plug(source, "request:here")
+    for name in ("off", "again"):
+        engine.create_trigger(name, db="db", path="t.py", spec="all_tables", disabled=name == "off")
+    assert engine.plugin_dir is not None
+    file = engine.plugin_dir / "t.py"
+    file.unlink()
+    gone = f"its task did not start: reading plugin file: Plugin not found: {file}; "
+
+    def states() -> list[str]:
+        return [state.split("put")[0] for state in engine.triggers["state"]]
+
+    assert refusal(lambda: engine.create_trigger("new", db="db", path="t.py", spec="all_tables")).status == 500
+    engine.enable_trigger("off", "db")
+    assert not engine.triggers["disabled"].any()
+    assert states() == ["running", gone, "running"]
+    assert [run.trigger for run in engine.write("m f=1", "db").runs] == ["again"]
+    assert engine.request("here").response.status == 200  # type: ignore[union-attr]
+    engine.restart()
+    assert states() == [gone] * 3
+    assert not engine.write("m f=1", "db").runs
+    assert engine.request("here").response.status == 404  # type: ignore[union-attr]
+    file.write_text(source)
+    engine.enable_trigger("off", "db")
+    engine.disable_trigger("again", "db")
+    engine.enable_trigger("again", "db")
+    assert states() == [gone, gone, "running"]
+    engine.restart()
+    assert states() == ["running"] * 3
+
+
+def test_the_past_keeps_what_could_not_start(engine: Engine, plug: Plug) -> None:
+    plug(NOTHING, "all_tables")
+    assert engine.plugin_dir is not None
+    (engine.plugin_dir / "t.py").unlink()
+    engine.restart()
+    last = engine.history[-1].id
+    before, after = engine.at(last - 1), engine.at(last)
+    assert before.triggers["state"][0] == "running"
+    assert after.triggers["state"][0] == engine.triggers["state"][0] != "running"
+    assert not after.fork().write("m f=1", "db").runs
+
+
 def test_the_engine_is_off_without_a_plugin_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     with Engine(plugin_dir=None) as engine:
         engine.write("m f=1", "db")

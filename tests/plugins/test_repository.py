@@ -73,6 +73,9 @@ def test_a_plugin_is_fetched_when_its_trigger_starts_and_never_while_it_runs(fol
         (folder / "team/hello.py").write_text(PLUGIN.format(word="three"))
         engine.restart()
         assert _answer(engine) == "three"
+        (folder / "team/hello.py").unlink()
+        engine.restart()
+        assert engine.triggers["state"][0].startswith("its task did not start: error ")
 
 
 def test_a_web_server_is_a_repository_and_its_refusal_is_passed_on(url: str) -> None:

@@ -65,6 +65,26 @@ def test_a_session_goes_on_where_it_was(tmp_path: Path, checkpoint: bool) -> Non
         assert engine.query("SELECT v FROM cpu ORDER BY time", "home")["v"].tolist() == [1, 2]
 
 
+def test_a_session_opens_without_the_plugins_that_are_gone(tmp_path: Path) -> None:
+    """``failed to start trigger at boot; continuing in degraded state`` (influxdb3/src/commands/serve.rs)."""
+    with _engine(tmp_path / "data", plugin_dir=tmp_path / "plugins") as engine:
+        engine.create_database("home")
+        engine.write_plugin("p.py", COUNTER)
+        engine.create_trigger("t", db="home", path="p.py", spec="table:cpu")
+        engine.write("cpu v=1", "home")
+    (tmp_path / "plugins/p.py").unlink()
+    for _ in range(2):
+        with _engine(tmp_path / "data", plugin_dir=tmp_path / "plugins") as engine:
+            assert engine.triggers["state"][0].startswith("its task did not start: reading plugin file")
+            assert not engine.write("cpu v=2", "home").runs
+            assert [engine.at(n).triggers["state"][0] for n in (4, 5)] == ["running", engine.triggers["state"][0]]
+    engine = _engine(tmp_path / "data", plugin_dir=tmp_path / "plugins")
+    with engine:
+        engine.write_plugin("p.py", COUNTER)
+        engine.restart()
+        assert engine.write("cpu v=3", "home").runs
+
+
 def test_the_past_before_a_restart_can_be_looked_at(tmp_path: Path) -> None:
     """The event log starts with the folder; at(n) does it again in memory."""
     with _with_plugin(tmp_path, COUNTER) as engine:
