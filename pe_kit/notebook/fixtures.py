@@ -12,7 +12,7 @@ from pe_kit.fixtures.changes import Change, Differences
 from pe_kit.fixtures.replay import Report
 from pe_kit.notebook.card import Card
 from pe_kit.notebook.html import Cell, Room, cell, data, mark, page, pre, table
-from pe_kit.notebook.options import Options
+from pe_kit.notebook.options import Options, Subcommand, word
 from pe_kit.notebook.visible import count
 
 if TYPE_CHECKING:
@@ -20,19 +20,7 @@ if TYPE_CHECKING:
 
     from pe_kit.notebook.magics import Magics
 
-__all__ = [
-    "accept_words",
-    "differences_html",
-    "freeze_words",
-    "reject_words",
-    "report_html",
-    "review",
-    "review_words",
-    "run_accept",
-    "run_freeze",
-    "run_reject",
-    "run_review",
-]
+__all__ = ["SUBCOMMANDS", "differences_html", "report_html", "review"]
 
 _SIGNS = {"added": ("pe-good", "+"), "removed": ("pe-bad", "−"), "changed": ("pe-warn", "~")}
 _ROWS = 200
@@ -85,17 +73,7 @@ def _cells(change: Change) -> list[Cell]:
 # -- %pe --------------------------------------------------------------------------------
 
 
-def freeze_words() -> Options:
-    """The words of ``%pe freeze``."""
-    words = Options("%pe freeze", "Keep this session, or its newest events, as a fixture.")
-    words.add_argument("name", metavar="NAME")
-    words.add_argument("--last", metavar="N", type=int, help="only the newest N events that can fire a plugin")
-    words.add_argument("--to", metavar="DIR", default="fixtures", help="the folder that it goes to")
-    words.add_argument("--as", dest="form", metavar="FORM", default="fixture", help="pytest, script, curl or commands")
-    return words
-
-
-def run_freeze(magics: Magics, got: Namespace) -> Card:
+def _run_freeze(magics: Magics, got: Namespace) -> Card:
     """Freeze, and say where it is."""
     path = magics.engine.freeze(got.name, last=got.last, to=got.to, as_=got.form)
     rows = [("folder" if path.is_dir() else "file", str(path))]
@@ -105,30 +83,6 @@ def run_freeze(magics: Magics, got: Namespace) -> Card:
         rows += [("masked", ", ".join(fixture.masked))] if fixture.masked else []
         rows += [("not held", ", ".join(fixture.lost))] if fixture.lost else []
     return Card("good", "frozen", f"{got.name}: replayed from scratch, it reproduces", rows)
-
-
-def accept_words() -> Options:
-    """The words of ``%pe accept``."""
-    words = Options("%pe accept", "Take the result of a failed replay as expected; without words: what is pending.")
-    words.add_argument("which", metavar="N|NAME", nargs="?", help="a number of that list, or a fixture's name")
-    words.add_argument("--rows", metavar="ROWS", help="only these rows of the differences, such as 1,3-5")
-    words.add_argument("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures")
-    return words
-
-
-def reject_words() -> Options:
-    """The words of ``%pe reject``."""
-    words = Options("%pe reject", "Throw the result of a failed replay away.")
-    words.add_argument("which", metavar="N|NAME")
-    words.add_argument("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures")
-    return words
-
-
-def review_words() -> Options:
-    """The words of ``%pe review``."""
-    words = Options("%pe review", "Look through what is pending, accept and reject by fixture and row.")
-    words.add_argument("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures")
-    return words
 
 
 def _waiting(folder: str) -> list[Path]:
@@ -145,7 +99,7 @@ def _chosen(which: str, folder: str) -> Path:
     raise UsageError(f"nothing is pending as {which!r}", mend=near_match(which, names, what="pending fixtures"))
 
 
-def run_accept(magics: Magics, got: Namespace) -> Card:
+def _run_accept(magics: Magics, got: Namespace) -> Card:
     """Accept, or list what is pending."""
     del magics
     if got.which is None:
@@ -156,7 +110,7 @@ def run_accept(magics: Magics, got: Namespace) -> Card:
     return Card("good", "accepted", f"{count(len(changes), 'difference')} of {path.name}")
 
 
-def run_reject(magics: Magics, got: Namespace) -> Card:
+def _run_reject(magics: Magics, got: Namespace) -> Card:
     """Reject."""
     del magics
     path = _chosen(got.which, got.to)
@@ -164,10 +118,53 @@ def run_reject(magics: Magics, got: Namespace) -> Card:
     return Card("good", "rejected", path.name)
 
 
-def run_review(magics: Magics, got: Namespace) -> Any:
+def _run_review(magics: Magics, got: Namespace) -> Any:
     """Show the view."""
     del magics
     return review(got.to)
+
+
+SUBCOMMANDS = {
+    "freeze": Subcommand(
+        Options(
+            "%pe freeze",
+            "Keep this session, or its newest events, as a fixture.",
+            word("name", metavar="NAME"),
+            word("--last", metavar="N", type=int, help="only the newest N events that can fire a plugin"),
+            word("--to", metavar="DIR", default="fixtures", help="the folder that it goes to"),
+            word("--as", dest="form", metavar="FORM", default="fixture", help="pytest, script, curl or commands"),
+        ),
+        _run_freeze,
+    ),
+    "accept": Subcommand(
+        Options(
+            "%pe accept",
+            "Take the result of a failed replay as expected; without words: what is pending.",
+            word("which", metavar="N|NAME", nargs="?", help="a number of that list, or a fixture's name"),
+            word("--rows", metavar="ROWS", help="only these rows of the differences, such as 1,3-5"),
+            word("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures"),
+        ),
+        _run_accept,
+    ),
+    "reject": Subcommand(
+        Options(
+            "%pe reject",
+            "Throw the result of a failed replay away.",
+            word("which", metavar="N|NAME"),
+            word("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures"),
+        ),
+        _run_reject,
+    ),
+    "review": Subcommand(
+        Options(
+            "%pe review",
+            "Look through what is pending, accept and reject by fixture and row.",
+            word("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures"),
+        ),
+        _run_review,
+    ),
+}
+"""The words of ``%pe`` for fixtures."""
 
 
 # -- the view --------------------------------------------------------------------------------

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pe_kit.errors import UsageError, near_match
 
-__all__ = ["HelpRequested", "Options", "pairs", "split_line"]
+if TYPE_CHECKING:
+    from pe_kit.notebook.magics import Magics
+
+__all__ = ["HelpRequested", "Options", "Subcommand", "pairs", "split_line", "word"]
 
 
 class HelpRequested(Exception):  # noqa: N818  # it is none
@@ -30,11 +33,18 @@ def split_line(line: str) -> list[str]:
         ) from None
 
 
-class Options(argparse.ArgumentParser):
-    """The words that one magic takes. ``metavar`` names what a word stands for; completion goes by it."""
+def word(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """One word or option, as ``argparse`` takes it; ``metavar`` names what it stands for, completion goes by it."""
+    return names, options
 
-    def __init__(self, name: str, about: str) -> None:
+
+class Options(argparse.ArgumentParser):
+    """The words that one magic takes."""
+
+    def __init__(self, name: str, about: str, *words: tuple[tuple[str, ...], dict[str, Any]]) -> None:
         super().__init__(prog=name, description=about, allow_abbrev=False, add_help=False)
+        for names, options in words:
+            self.add_argument(*names, **options)
 
     @property
     def usage_line(self) -> str:
@@ -77,6 +87,13 @@ class Options(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Speak as the kit does instead of leaving the interpreter."""
         raise UsageError(f"{self.prog}: {message}", mend=f"It is {self.usage_line}")
+
+
+class Subcommand(NamedTuple):
+    """One word after ``%pe``: its own words, and what it does with them."""
+
+    options: Options
+    run: Callable[[Magics, argparse.Namespace], Any]
 
 
 def pairs(words: Sequence[str] | None, option: str) -> dict[str, Any] | None:
