@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pe_kit.errors import ServerError
+
 __all__ = ["CONTENT_TYPES", "FORMATS", "encode", "float_text", "plain"]
 
 CONTENT_TYPES = {
@@ -91,10 +93,14 @@ def _objects(table: pa.Table) -> list[str]:
 def _csv(table: pa.Table) -> bytes:
     if not table.num_rows:
         return b""
+    table = plain(table)
+    for field in table.schema:
+        if pa.types.is_nested(field.type):
+            raise _unwritable(f"Csv error: Nested type {field.type} is not supported in CSV", field.name)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.column_names)
-    columns = [[text or "" for text in _texts(column, False)] for column in plain(table).columns]
+    columns = [[text or "" for text in _texts(column, False)] for column in table.columns]
     writer.writerows(zip(*columns, strict=True))
     return out.getvalue().encode()
 
@@ -143,6 +149,8 @@ def _texts(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
         return [None if v is None else "true" if v else "false" for v in column.to_pylist()]
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         texts = [None if v is None else v.hex() for v in column.to_pylist()]
+    elif pa.types.is_map(kind):
+        return _maps(column, as_json)
     elif pa.types.is_struct(kind):
         return _structs(column, as_json)
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
@@ -169,6 +177,29 @@ def _structs(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
         shown = [k + (t or "") for k, t in inside if t is not None or not as_json]
         rows.append("{" + ("," if as_json else ", ").join(shown) + "}" if there else None)
     return rows
+
+
+def _maps(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:
+    rows: list[str | None] = []
+    key = column.type.key_type
+    if as_json and not (pa.types.is_string(key) or pa.types.is_large_string(key)):
+        raise _unwritable(f"Json error: Only UTF8 keys supported by JSON MapArray Writer: got {key}", "")
+    for chunk in column.chunks:
+        for scalar in chunk:
+            if not scalar.is_valid:
+                rows.append(None)
+                continue
+            entries = pa.Table.from_struct_array(scalar.values)
+            keys, items = (_texts(part, as_json) for part in plain(entries).columns)
+            pairs = [(k, t) for k, t in zip(keys, items, strict=True) if t is not None or not as_json]
+            between, colon = (",", ":") if as_json else (", ", ": ")
+            rows.append("{" + between.join(f"{k}{colon}{t or ''}" for k, t in pairs) + "}")
+    return rows
+
+
+def _unwritable(text: str, column: str) -> ServerError:
+    where = f"column {column!r}" if column else "the column"
+    return ServerError(text, status=500, mend=f"Ask for another format, or cast {where} in SQL.")
 
 
 def _lists(column: pa.ChunkedArray, as_json: bool) -> list[str | None]:

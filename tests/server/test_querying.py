@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pe_kit import Engine
+from pe_kit.errors import ServerError
 from pe_kit.server.formats import encode, float_text
 
 SQL = "/api/v3/query_sql"
@@ -195,6 +196,21 @@ def test_values_are_spelled_as_the_arrow_writers_spell_them(form: str, tmp_path:
         frame.write_json(tmp_path)
     (written,) = tmp_path.iterdir()
     assert encode(frame.to_arrow_table(), form).decode() == written.read_text()
+
+
+def test_maps_are_written_as_objects_and_csv_takes_nothing_nested(filled: httpx.Client) -> None:
+    """The Arrow writers refuse it (arrow-csv/src/writer.rs, arrow-json/src/writer/encoder.rs)."""
+    context = datafusion.SessionContext()
+    table = context.sql("SELECT map {'a': 1.0, 'b\"': NULL, 'c': 2.5} AS m, map {1: 'x'} AS n").to_arrow_table()
+    assert encode(table.select(["m"]), "json") == b'[{"m":{"a":1.0,"c":2.5}}]'
+    assert encode(table, "pretty").decode().splitlines()[3] == '| {a: 1.0, b": , c: 2.5} | {1: x} |'
+    with pytest.raises(ServerError, match="Only UTF8 keys supported by JSON MapArray Writer: got int64"):
+        encode(table, "jsonl")
+    answer = filled.get(SQL, params={"db": "d", "q": "SELECT selector_first(f, time) AS s FROM m", "format": "csv"})
+    assert answer.status_code == 500
+    assert "Nested type struct<" in answer.text
+    empty = {"db": "d", "q": "SELECT make_array(f) AS l FROM m WHERE f > 9", "format": "csv"}
+    assert (filled.get(SQL, params=empty).status_code, filled.get(SQL, params=empty).text) == (200, "")
 
 
 def test_a_text_of_several_lines_is_drawn_on_several_lines() -> None:
