@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pe_kit.engine.frames import cache_frame, logs_frame, query_frame
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -152,7 +154,9 @@ def diff_states(a: State, b: State) -> Difference:
     columns = ["change", "database", "table", "key", "column", "before", "after"]
     return Difference(
         tables=pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns),
-        logs=diff_frames(_log(left), _log(right), ["event_time", "database", "trigger_name"]),
+        logs=diff_frames(
+            logs_frame(left.logbook), logs_frame(right.logbook), ["event_time", "database", "trigger_name"]
+        ),
         cache=diff_frames(_cache(left), _cache(right), ["namespace", "database", "trigger_name", "key"]),
     )
 
@@ -164,8 +168,6 @@ def _tables(runtime: Runtime, database: str) -> list[str]:
 def _rows(runtime: Runtime, database: str, table: str) -> pd.DataFrame:
     """The rows of a table with one key column: ``tag=value, ... time``."""
     import pandas as pd
-
-    from pe_kit.engine.frames import query_frame
 
     if table not in _tables(runtime, database):
         return pd.DataFrame({"key": []})
@@ -181,13 +183,5 @@ def _rows(runtime: Runtime, database: str, table: str) -> pd.DataFrame:
     return frame
 
 
-def _log(runtime: Runtime) -> pd.DataFrame:
-    from pe_kit.engine.frames import log_frame
-
-    return log_frame(runtime.logbook, None, None)
-
-
 def _cache(runtime: Runtime) -> pd.DataFrame:
-    from pe_kit.engine.frames import cache_frame
-
     return cache_frame(runtime.cache).drop(columns="size_bytes")

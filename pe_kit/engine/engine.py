@@ -26,7 +26,7 @@ from pe_kit.engine.collect import Collector
 from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.durable import Durable
 from pe_kit.engine.faults import Faults
-from pe_kit.engine.frames import cache_frame, log_frame
+from pe_kit.engine.frames import cache_frame, logs_frame, query_frame, upcoming_frame
 from pe_kit.engine.guard import ShieldedLock
 from pe_kit.engine.history import Checkpoint, History, Replay, View, plugin_files, plugin_sources
 from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
@@ -43,7 +43,6 @@ from pe_kit.engine.topology import Topology, topology
 from pe_kit.engine.track import Tracker
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger, deleted_while_running
-from pe_kit.engine.upcoming import upcoming
 from pe_kit.engine.wall import WallRuntime
 from pe_kit.errors import (
     ClockError,
@@ -357,7 +356,7 @@ class Engine:
 
     def next_events(self, n: int = 5) -> pd.DataFrame:
         """What will fire next: time, kind (``wal_flush`` or ``schedule``), trigger_name, database."""
-        return upcoming(self._runtime, n)
+        return upcoming_frame(self._runtime, n)
 
     # -- databases and tables ---------------------------------------------------------------------------------
 
@@ -486,8 +485,6 @@ class Engine:
 
     def query(self, sql: str, db: str, *, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run one SQL statement as a DataFrame: tags as text, times as ``datetime64[ns]``."""
-        from pe_kit.engine.frames import query_frame
-
         return query_frame(self.query_arrow(sql, db, params=params))
 
     # -- last-value and distinct-value caches -----------------------------------------------------------------
@@ -896,7 +893,7 @@ class Engine:
 
     def logs(self, trigger: str | None = None, level: str | None = None) -> pd.DataFrame:
         """The log, oldest first, at most 10,000 rows: event_time, database, trigger_name, log_level, log_text."""
-        return log_frame(tuple(self._runtime.logbook), trigger, level)
+        return logs_frame(tuple(self._runtime.logbook), trigger, level)
 
     @property
     def runs(self) -> Runs:

@@ -1,20 +1,23 @@
-"""The engine's state as DataFrames: cache, log, query results."""
+"""What an engine has and did as DataFrames: cache, log, what plugins wrote, what fires next, query results."""
 
 from __future__ import annotations
 
+import heapq
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.engine.outcome import LogRow, logs_frame
+from pe_kit.lineprotocol.grammar import parse
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from pe_kit.engine.cache import CacheStore
+    from pe_kit.engine.outcome import CacheChange, LogRow, Run
+    from pe_kit.engine.runtime import Runtime
 
-__all__ = ["cache_frame", "log_frame", "query_frame"]
+__all__ = ["cache_frame", "changes_frame", "logs_frame", "query_frame", "upcoming_frame", "writes_frame"]
 
 
 def cache_frame(cache: CacheStore) -> pd.DataFrame:
@@ -45,12 +48,86 @@ def _size(value: Any) -> int:
         return 0
 
 
-def log_frame(rows: Iterable[LogRow], trigger: str | None, level: str | None) -> pd.DataFrame:
-    """The log rows of a trigger and a level."""
+def changes_frame(changes: Iterable[CacheChange]) -> pd.DataFrame:
+    """Changes of the plugin cache: run, namespace, key, before, after (objects as they were)."""
+    import pandas as pd
+
+    found = list(changes)
+    columns: dict[str, Any] = {name: [getattr(c, name) for c in found] for name in ("run", "namespace", "key")}
+    for name in ("before", "after"):
+        columns[name] = pd.Series([getattr(c, name) for c in found], dtype=object)
+    return pd.DataFrame(columns)
+
+
+def logs_frame(rows: Iterable[LogRow], trigger: str | None = None, level: str | None = None) -> pd.DataFrame:
+    """Log rows, of one trigger and level where they are given: event_time, database, trigger_name, log_level, log_text.
+
+    The level may be in any case.
+    """
+    import pandas as pd
+
     wanted = None if level is None else level.upper()
-    return logs_frame(
-        [r for r in rows if (trigger is None or r.trigger_name == trigger) and (wanted is None or r.level == wanted)]
+    found = [r for r in rows if trigger in (None, r.trigger_name) and wanted in (None, r.level)]
+    return pd.DataFrame(
+        {
+            "event_time": _times([r.time_ns for r in found]),
+            "database": [r.database for r in found],
+            "trigger_name": [r.trigger_name for r in found],
+            "log_level": [r.level for r in found],
+            "log_text": [r.text for r in found],
+        }
     )
+
+
+def writes_frame(runs: Iterable[Run]) -> pd.DataFrame:
+    """Turn the lines of runs into rows: database, table, the columns as they came up, time (``datetime64[ns]``).
+
+    Integers stay integers where no row lacks them; a missing timestamp shows the time of the write.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    times: list[int] = []
+    for entry in (entry for run in runs for entry in run.written):
+        for line in (item.line for item in parse(entry.line) if item.line is not None):
+            row: dict[str, Any] = {"database": entry.database, "table": line.measurement}
+            row.update(line.tags)
+            row.update((key, value) for key, _, value in line.fields)
+            rows.append(row)
+            times.append(entry.time_ns if line.timestamp is None else line.timestamp)
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame({"database": [], "table": []})
+    frame["time"] = _times(times)
+    return frame
+
+
+def upcoming_frame(runtime: Runtime, n: int) -> pd.DataFrame:
+    """The next ``n`` moments: time, kind (``wal_flush`` or ``schedule``), trigger_name, database."""
+    import pandas as pd
+
+    heap: list[tuple[int, int, Any]] = []
+    if runtime.flush_due_ns is not None:
+        heap.append((runtime.flush_due_ns, -1, None))
+    heap.extend((t.next_ns, t.order, t) for t in runtime.triggers.scheduled() if t.next_ns is not None)
+    heapq.heapify(heap)
+    rows: list[tuple[int, str, str | None, str | None]] = []
+    while heap and len(rows) < n:
+        moment, order, trigger = heapq.heappop(heap)
+        if trigger is None:
+            rows.append((moment, "wal_flush", None, None))
+            continue
+        rows.append((moment, "schedule", trigger.name, trigger.database))
+        following = trigger.schedule.following(moment)
+        if following is not None:
+            heapq.heappush(heap, (following, order, trigger))
+    frame = pd.DataFrame(rows, columns=["time", "kind", "trigger_name", "database"])
+    frame["time"] = _times([r[0] for r in rows])
+    return frame
+
+
+def _times(ns: list[int]) -> Any:
+    import numpy as np
+
+    return np.array(ns, dtype="int64").view("datetime64[ns]")
 
 
 def query_frame(table: pa.Table) -> pd.DataFrame:

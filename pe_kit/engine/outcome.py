@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from pe_kit.clock import as_datetime, as_text
+from pe_kit.engine.frames import changes_frame, logs_frame, writes_frame
 from pe_kit.errors import OutcomeError
 from pe_kit.types import TableBatch
 
@@ -248,7 +249,7 @@ class Run:
     @property
     def cache_changes(self) -> pd.DataFrame:
         """What it changed in the cache: run, namespace, key, before, after."""
-        return cache_frame(self.cache_records)
+        return changes_frame(self.cache_records)
 
     def __repr__(self) -> str:
         state = "ok" if self.ok else f"{type(self.error).__name__}" if self.error else "write-back rejected"
@@ -384,8 +385,6 @@ class Outcome:
     @property
     def writes(self) -> pd.DataFrame:
         """The rows that plugins wrote: database, table, the columns, time."""
-        from pe_kit.engine.writes import writes_frame
-
         return writes_frame(self.runs)
 
     @property
@@ -396,7 +395,7 @@ class Outcome:
     @property
     def cache(self) -> pd.DataFrame:
         """All changes of the plugin cache: run, namespace, key, before, after."""
-        return cache_frame([change for run in self.runs for change in run.cache_records])
+        return changes_frame([change for run in self.runs for change in run.cache_records])
 
     def raise_for_error(self) -> Outcome:
         """Give the outcome back, or raise.
@@ -431,31 +430,3 @@ class Outcome:
 def describe_error(error: BaseException | None) -> str | None:
     """Write an exception as the server does: ``Type: message``."""
     return None if error is None else f"{type(error).__name__}: {error}"
-
-
-def logs_frame(rows: Sequence[LogRow]) -> pd.DataFrame:
-    """Turn log rows into a DataFrame: event_time, database, trigger_name, log_level, log_text."""
-    import numpy as np
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "event_time": np.array([r.time_ns for r in rows], dtype="int64").view("datetime64[ns]"),
-            "database": [r.database for r in rows],
-            "trigger_name": [r.trigger_name for r in rows],
-            "log_level": [r.level for r in rows],
-            "log_text": [r.text for r in rows],
-        }
-    )
-
-
-def cache_frame(changes: Sequence[CacheChange]) -> pd.DataFrame:
-    """Turn cache changes into a DataFrame: run, namespace, key, before, after (objects as they were)."""
-    import pandas as pd
-
-    columns: dict[str, Any] = {"run": [c.run for c in changes]}
-    for name in ("namespace", "key"):
-        columns[name] = [getattr(c, name) for c in changes]
-    for name in ("before", "after"):
-        columns[name] = pd.Series([getattr(c, name) for c in changes], dtype=object)
-    return pd.DataFrame(columns)

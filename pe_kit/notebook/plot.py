@@ -13,6 +13,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from pe_kit.engine.frames import writes_frame
 from pe_kit.engine.outcome import Outcome, Run
 from pe_kit.errors import UsageError, near_match
 from pe_kit.notebook.visible import count, visible
@@ -116,8 +117,6 @@ def _source(runs: Iterable[Run]) -> Iterator[_Series]:
 
 
 def _written(runs: Iterable[Run]) -> Iterator[_Series]:
-    from pe_kit.engine.writes import writes_frame
-
     frame = writes_frame(runs)
     for (_, table), part in frame.groupby(["database", "table"], sort=False):
         yield from _of_frame(

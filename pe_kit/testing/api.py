@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pe_kit.engine.cache import PyCache
 from pe_kit.engine.call import Call
 from pe_kit.engine.engine import Engine
+from pe_kit.engine.frames import changes_frame, logs_frame
 from pe_kit.engine.localapi import PyPluginCallApi
-from pe_kit.engine.outcome import Event, QueryRecord, Rejected, cache_frame, logs_frame
+from pe_kit.engine.outcome import Event, QueryRecord, Rejected
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.engine.work import Work
@@ -150,7 +151,7 @@ class LocalApi(PyPluginCallApi):
     @property
     def cache_changes(self) -> pd.DataFrame:
         """What changed in the cache: run, namespace, key, before, after."""
-        return cache_frame(self._call.cache_records)
+        return changes_frame(self._call.cache_records)
 
 
 class _TestCall(Call):
