@@ -8,17 +8,15 @@ virtual time; a folder that was left in the middle of one opens at the last such
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import VirtualClock
-from pe_kit.engine.cache import CacheEntry, Namespace
+from pe_kit.engine.keptcache import KeptCache
 from pe_kit.engine.outcome import Event
 from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.trigger import parse_spec
@@ -28,7 +26,7 @@ from pe_kit.store.catalog import CatalogLimits
 from pe_kit.store.disk import DataFolder
 from pe_kit.store.image import pieces_of, restore_image, store_image, store_tables
 from pe_kit.store.journal import Record, written
-from pe_kit.store.pack import Packer, unpack, unwritable
+from pe_kit.store.pack import Packer, unpack
 from pe_kit.tagged import Unwritable
 
 if TYPE_CHECKING:
@@ -45,9 +43,6 @@ HISTORY_BYTES = 64 * 1024 * 1024
 
 _WRITE = ("data", "db", "precision", "accept_partial", "table", "tags")
 _OWN = object()
-
-Label = tuple[str, str] | None
-"""A namespace of the cache: database and trigger; None is the global one."""
 
 
 class Durable:
@@ -66,9 +61,7 @@ class Durable:
         self.failed: StorageError | None = None
         self._changes: list[tuple[str, int, dict[str, Any]]] = []
         self._pending = 0
-        self._known: dict[Label, dict[str, tuple[str, int | None]]] = {}
-        self._namespaces: dict[Label, Namespace] = {}
-        self._named: set[tuple[str, str]] = set()
+        self._cache = KeptCache(engine)
         self._trigger_changes = -1
         self._committed = 0
         self._start_ns = 0
@@ -113,10 +106,9 @@ class Durable:
             self._append(written(opening), True)
         engine.store.on_change = self._note
         runtime.on_moment = self._moment
-        runtime.cache.touched = {}
-        self._namespaces = self._all_namespaces()
+        self._cache.watch()
         if engine.persist_cache:
-            runtime.unkept = self._unkept
+            runtime.unkept = self._cache.unkept
         if found:
             engine.restart()
             if faults:
@@ -202,12 +194,7 @@ class Durable:
         runtime._writers = {database: [None] for database, _, _ in engine.store.waiting()}
         if "triggers" in body:
             self._take_triggers(body["triggers"])
-        for label in body.get("gone", ()):
-            self._namespace(label).clear()
-        for stored in body.get("cache", ()):
-            self._take_cached(stored, record.blobs)
-        for label, key in body.get("dropped", ()):
-            self._namespace(label).pop(key, None)
+        self._cache.redo(body, record.blobs)
         if event.kind == "write_plugin" and not body.get("refused"):
             self._take_plugin(event.data["filename"], event.time_ns, event.data["source"])
 
@@ -225,23 +212,8 @@ class Durable:
         for filename, time_ns, source in head["plugins"]:
             self._take_plugin(filename, time_ns, source)
         for record in state[1:-1]:
-            self._take_cached(record.body["cache"], record.blobs)
+            self._cache.take(record.body["cache"], record.blobs)
         return bool(head["faults"])
-
-    def _take_cached(self, stored: list[Any], blobs: list[bytes]) -> None:
-        label, key, value, expires_ns = stored
-        self._namespace(label)[key] = CacheEntry(unpack(value, blobs), expires_ns)
-        self._known.setdefault(None if label is None else (label[0], label[1]), {})[key] = ("", None)
-
-    def _all_namespaces(self) -> dict[Label, Namespace]:
-        cache = self._engine._runtime.cache
-        found: dict[Label, Namespace] = {None: cache.shared}
-        found.update((key, namespace) for key, namespace in cache.triggers.items())
-        return found
-
-    def _namespace(self, label: list[str] | None) -> Namespace:
-        cache = self._engine._runtime.cache
-        return cache.shared if label is None else cache.of_trigger((label[0], label[1]))
 
     def _take_plugin(self, filename: str, time_ns: int, source: str) -> None:
         """Know a content of a plugin file; one that was lost in the kit's own plugin folder is put back."""
@@ -335,7 +307,7 @@ class Durable:
                 self._trigger_changes = runtime.triggers.changes
                 body["triggers"] = self._trigger_rows()
             if self._engine.persist_cache:
-                self._cache_changes(body, packer)
+                body.update(self._cache.changes(packer))
         return written(body, packer.blobs)
 
     def _append(self, data: bytes, sync: bool) -> None:
@@ -357,59 +329,6 @@ class Durable:
             {**{name: getattr(t, name) for name in names}, "spec": t.spec.text, "declared_ns": t.declared_ns}
             for t in self._engine._runtime.triggers
         ]
-
-    # -- the plugin cache -------------------------------------------------------------------------------------------
-
-    def _unkept(self, namespace: str, key: str, value: Any) -> str:
-        """Say once why a value cannot be stored."""
-        if type(value) in (int, str, float, bool) or (namespace, key) in self._named:
-            return ""
-        names = unwritable(Packer().pack(value))
-        if not names:
-            return ""
-        self._named.add((namespace, key))
-        return f"the cached value {key!r} ({', '.join(dict.fromkeys(names))}) cannot be stored: it is lost at a restart"
-
-    def _cache_changes(self, body: dict[str, Any], packer: Packer) -> None:
-        cache = self._engine._runtime.cache
-        touched, cache.touched = cache.touched or {}, {}
-        before, self._namespaces = self._namespaces, self._all_namespaces()
-        gone = [label for label, namespace in before.items() if self._namespaces.get(label) is not namespace]
-        for label in gone:
-            self._known.pop(label, None)
-        labels = {id(namespace): label for label, namespace in self._namespaces.items()} if touched else {}
-        put, dropped = [], []
-        for identity, (namespace, keys) in touched.items():
-            if identity not in labels:
-                continue
-            label = labels[identity]
-            known = self._known.setdefault(label, {})
-            for key in keys:
-                entry = namespace.get(key)
-                stored = None if entry is None else self._packed(entry.value, packer)
-                if stored is None:
-                    if known.pop(key, None) is not None:
-                        dropped.append([label, key])
-                    continue
-                assert entry is not None
-                value, mark = stored
-                if known.get(key) != (mark, entry.expires_ns):
-                    known[key] = (mark, entry.expires_ns)
-                    put.append([label, key, value, entry.expires_ns])
-        body.update({k: v for k, v in (("gone", gone), ("cache", put), ("dropped", dropped)) if v})
-
-    def _packed(self, value: Any, packer: Packer) -> tuple[Any, str] | None:
-        """Pack a value with its mark, equal for equal values; None if it cannot be stored."""
-        at = len(packer.blobs)
-        packed = packer.pack(value)
-        if unwritable(packed):
-            del packer.blobs[at:]
-            return None
-        text = json.dumps(packed, ensure_ascii=False)
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
-        for blob in packer.blobs[at:]:
-            digest.update(blob)
-        return packed, text if len(text) <= 64 and len(packer.blobs) == at else digest.hexdigest()
 
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
@@ -463,20 +382,8 @@ class Durable:
             "triggers": self._trigger_rows(), "faults": bool(runtime.faults.rules),
             "plugins": engine._registry.remembered() if engine._registry is not None else [],
         }  # fmt: skip
-        lines = [written(head, packer.blobs), *(self._cached() if engine.persist_cache else ())]
+        lines = [written(head, packer.blobs), *(self._cache.records() if engine.persist_cache else ())]
         return b"".join(lines) + written({"end": len(lines) + 1})
-
-    def _cached(self) -> Iterator[bytes]:
-        namespaces = self._all_namespaces()
-        self._known = {label: {k: v for k, v in known.items() if k in namespaces.get(label, {})}
-                       for label, known in self._known.items() if label in namespaces}  # fmt: skip
-        for label, namespace in namespaces.items():
-            for key, entry in namespace.items():
-                packer = Packer()
-                packed = self._packed(entry.value, packer)
-                if packed is not None:
-                    self._known.setdefault(label, {})[key] = (packed[1], entry.expires_ns)
-                    yield written({"cache": [label, key, packed[0], entry.expires_ns]}, packer.blobs)
 
     def close(self) -> None:
         """Sync what is not yet and let go of the folder."""
