@@ -126,11 +126,11 @@ class History:
             return
         since = self.count - self.checkpoints[-1].event
         if since >= self._interval and self._engine._runtime.quiet:
-            started = time.perf_counter()
+            started = time.thread_time()
             self.checkpoints.append(self._engine._checkpoint(self.count))
-            cost = time.perf_counter() - started
-            # at most about 20 µs an event: costly checkpoints are made less often
-            self._interval = max(CHECKPOINT_EVERY, int(cost / 20e-6))
+            cost = time.thread_time() - started
+            # about 20 µs an event: costly checkpoints are made less often, but one that was only held up is no reason
+            self._interval = max(CHECKPOINT_EVERY, min(int(cost / 20e-6), 2 * self._interval))
         while (len(self._events) > KEPT_EVENTS or self._bytes > KEPT_BYTES) and len(self.checkpoints) > 1:
             self.checkpoints.pop(0)
             keep_from = self.checkpoints[0].event

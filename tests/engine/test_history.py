@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -71,6 +72,18 @@ def test_files_edited_on_the_disk_belong_to_the_past_they_were_edited_in(engine:
     last = engine.write("m f=1 2", "db", precision="ns").event.id
     assert "newer" not in engine.at(first).logs().log_text.tolist()
     assert engine.at(last).logs().log_text.tolist() == engine.logs().log_text.tolist()
+
+
+def test_one_checkpoint_that_was_held_up_does_not_make_the_past_far(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter([0.0, 60.0])  # the first checkpoint seems to take a minute
+    monkeypatch.setattr("pe_kit.engine.history.time.thread_time", lambda: next(ticks, 60.0))
+    for number in range(1100):
+        engine.write(f"m f={number}i", "db")
+    gaps = [b.event - a.event for a, b in pairwise(engine._history.checkpoints)]
+    assert max(gaps) == 512
+    assert gaps[-1] == 256
 
 
 def test_checkpoints_are_used_and_agree_with_the_beginning(engine: Engine, plug: Plug) -> None:
