@@ -21,7 +21,7 @@ import pyarrow as pa
 from pe_kit import Engine
 from pe_kit.notebook.workbench import Workbench
 
-EVENTS, ROWS, PRESSES = 10_000, 1_000_000, 15
+EVENTS, ROWS, PRESSES = 10_000, 1_000_000, 11
 PLUGIN = """
 def process_writes(l, batches, args=None):
     n = l.cache.get("n", 0) + 1
@@ -119,15 +119,15 @@ def main() -> None:
         later = sorted(took[1:])
         print(f"{name:32}{took[0]:8.1f}{later[len(later) // 2]:8.1f}{later[-1]:8.1f}{sum(sent) / 1e3:8.1f}")
     before = _memory()
-    for number in range(300):
-        bench.do("travel", n=str(100 + number * 30))
+    for number in range(100):
+        bench.do("travel", n=str(100 + number * 90))
         bench.do("now")
         bench.do("write", lines=f"m,host=a f={number}", database="db")
-    print(f"300 looks into the past and writes more: {before:.0f} MiB before, {_memory():.0f} MiB at the most after")
+    print(f"100 looks into the past and writes more: {before:.0f} MiB before, {_memory():.0f} MiB at the most after")
     began = time.perf_counter()
-    for number in range(300):
+    for number in range(100):
         engine.write(f"m,host=a f={number}", "db")
-    print(f"a write of another cell that is followed each time: {(time.perf_counter() - began) / 300 * 1e3:.1f} ms")
+    print(f"a write of another cell that is followed each time: {(time.perf_counter() - began) / 100 * 1e3:.1f} ms")
     bench.close()
     engine.close()
 

@@ -331,6 +331,8 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self._fill("tables", {"page": values["page"]})
 
     def _do_chart(self, values: Values) -> None:
+        self.status = "… drawing; the first chart starts the drawing library"
+        self.send_state("status")
         from pe_kit.notebook.plot import chart_bundle, plot
 
         self._filter("tables", {"table": values["table"]})
@@ -338,7 +340,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         sql = chart_sql(self._state._runtime.store.table(database, name), values.get("field", ""))
         self.code = f"{self._variable}.plot({sql!r}, {database!r})"
         bundle = chart_bundle(plot(self._state, sql, database))  # type: ignore[arg-type]  # a View is queried alike
-        self.chart = bundle.get("text/html") or bundle.get("image/svg+xml", "")
+        self.chart, self.status = bundle.get("text/html") or bundle.get("image/svg+xml", ""), "✔ drawn"
 
     def _do_session(self, _: Values) -> None:
         self.session = session_text(self._engine.history, self._variable)
