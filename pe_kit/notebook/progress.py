@@ -26,7 +26,6 @@ class Progress:
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self._shell = shell
         self._in_notebook = getattr(shell, "kernel", None) is not None
         self._handle: Any = None
         self._advance: tuple[int, int] | None = None

@@ -256,7 +256,6 @@ def nodes_table(started_ns: int) -> pa.Table:
 _TOKENS = _schema(
     token_id=_UINT,
     name=_VIEW,
-    hash=_VIEW,
     created_at=_MS,
     description_=_VIEW,
     created_by_token_id_=_UINT,
@@ -267,9 +266,9 @@ _TOKENS = _schema(
 )
 
 
-def tokens_table(rows: _Rows = (), with_auth: bool = False) -> pa.Table:
-    """``tokens``; a server that runs without auth has no ``hash`` column (tokens.rs). Times in ms."""
-    return _table(_TOKENS if with_auth else _TOKENS.remove(2), rows)
+def tokens_table() -> pa.Table:
+    """``tokens``, none; a server that runs without auth has no ``hash`` column (tokens.rs). Times in ms."""
+    return _table(_TOKENS, ())
 
 
 def generation_durations_table() -> pa.Table:

@@ -12,7 +12,8 @@ import numpy as np
 from pe_kit.clock import as_ns
 from pe_kit.duration import as_duration_ns
 from pe_kit.synth.seeds import probability, stream
-from pe_kit.synth.signals import EPOCH, Array, Duration, Grid, Signal
+from pe_kit.synth.series import column_of
+from pe_kit.synth.signals import EPOCH, Duration, Grid, Signal
 
 __all__ = ["requests", "ticks"]
 
@@ -87,21 +88,12 @@ def requests(
 
 def _values(pool: Pool, grid: Grid) -> list[Any]:
     if isinstance(pool, Signal):
-        return _typed(pool, pool.values(grid)[:, 0])
+        column = column_of(pool, pool.values(grid)[:, 0])
+        found = [pool.labels[code] for code in column.values] if pool.kind == "s" else column.values.tolist()
+        return found if column.valid is None else [v if ok else None for v, ok in zip(found, column.valid, strict=True)]
     if isinstance(pool, Sequence) and not isinstance(pool, str):
         return [pool[i] for i in grid.chance.integers(0, len(pool), len(grid.times))]
     return [pool] * len(grid.times)
-
-
-def _typed(signal: Signal, values: Array) -> list[Any]:
-    match signal.kind:
-        case "i" | "u":
-            return [int(v) for v in np.rint(values)]
-        case "b":
-            return [bool(v) for v in values > 0.5]
-        case "s":
-            return [signal.labels[int(v) % len(signal.labels)] for v in np.rint(values)]
-    return [float(v) for v in values]
 
 
 def _rows(count: int, columns: Mapping[str, list[Any]], keep_none: bool = False) -> list[dict[str, Any]]:

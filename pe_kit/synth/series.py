@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pe_kit.synth.imperfections import Imperfection
 
-__all__ = ["Column", "Series", "series"]
+__all__ = ["Column", "Series", "column_of", "series"]
 
 _BLOCK = 1_000_000
 
@@ -225,7 +225,7 @@ def series(
     columns = {}
     for name, given in fields.items():
         signal = given if isinstance(given, Signal) else _fixed(given)
-        columns[name] = _column(signal, signal.values(Grid(ticks[:, None], width, seed, (name,))).ravel())
+        columns[name] = column_of(signal, signal.values(Grid(ticks[:, None], width, seed, (name,))).ravel())
     which = np.tile(np.arange(width, dtype="int32"), count)
     made = Series(table, tag_sets, which, times, times, columns, gap, seed)
     return with_fields(made, columns)
@@ -249,7 +249,8 @@ def _fixed(value: float | str) -> Signal:
     return constant(value).int64() if isinstance(value, int) else constant(value)
 
 
-def _column(signal: Signal, values: Array) -> Column:
+def column_of(signal: Signal, values: Array) -> Column:
+    """Give a signal's values the kind that it says; what is not finite is no value."""
     finite = np.isfinite(values)
     valid = None if finite.all() else finite
     safe = values if valid is None else np.where(finite, values, 0.0)

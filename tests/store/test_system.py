@@ -48,8 +48,8 @@ SHAPES = {
         "core_count uint64, state string_view, updated_at? timestamp[ms], cli_params? string_view",
     ),
     "tokens": (
-        system.tokens_table(with_auth=True),
-        "token_id uint64, name string_view, hash string_view, created_at timestamp[ms], description? string_view, "
+        system.tokens_table(),
+        "token_id uint64, name string_view, created_at timestamp[ms], description? string_view, "
         "created_by_token_id? uint64, updated_at? timestamp[ms], updated_by_token_id? uint64, "
         "expiry? timestamp[ms], permissions string_view",
     ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
 from pe_kit import synth
 
 
@@ -58,3 +60,11 @@ def test_ticks_come_on_time_late_by_the_jitter_or_not_at_all():
     late = synth.ticks("10s", 100, start=0, jitter="2s")
     assert all(0 <= t - i * 10 * 10**9 <= 2 * 10**9 for i, t in enumerate(late))
     assert 50 < len(synth.ticks(count=100, missed=0.3)) < 90
+
+
+def test_values_that_are_not_finite_are_left_out_of_parameters_and_null_in_bodies():
+    lost = synth.constant(1) | (lambda v: v * np.nan)
+    below = synth.constant(-3).uint64()
+    (made,) = synth.requests(1, params={"a": lost, "b": below}, body={"a": lost, "b": below})
+    assert made["params"] == {"b": "0"}
+    assert json.loads(made["body"]) == {"a": None, "b": 0}

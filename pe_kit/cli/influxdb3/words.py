@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from pe_kit.errors import UsageError, near_match
@@ -92,7 +91,8 @@ def _leaf(words: Any, word: str, about: str, *aliases: str, database: bool = Tru
     return made
 
 
-def _connection(made: argparse.ArgumentParser, database: bool, default: Callable[[str], Any] = os.environ.get) -> None:
+def _connection(made: argparse.ArgumentParser, database: bool) -> None:
+    default = os.environ.get
     made.add_argument("-H", "--host", metavar="URL", default=default("INFLUXDB3_HOST_URL"), help=DEFAULT_HOST)
     made.add_argument("--token", metavar="TOKEN", default=default("INFLUXDB3_AUTH_TOKEN"))
     made.add_argument("--tls-ca", metavar="FILE", default=default("INFLUXDB3_TLS_CA"))
