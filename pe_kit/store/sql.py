@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pe_kit.store.database import Database
 
-__all__ = ["SqlSession", "run_query"]
+__all__ = ["Planner", "SqlSession", "run_query"]
 
 PARALLEL_ROWS = 1_000_000
 """Queries of smaller tables run on one core: faster, and rows and sums come out the same every time."""
@@ -118,7 +118,7 @@ class SqlSession:
             told = self._error(error, "planning") if "SQL(" in str(error) else error  # wording takes its time
             if str(told).startswith("SQL error:"):
                 raise told from None
-        return rewrite(sql, _Planner(self, self._tables, values))
+        return rewrite(sql, Planner(self, self._tables, values))
 
     def define(self, name: str, function: Callable[..., Any], inputs: list[Any], output: Any) -> None:
         """Make a function known to DataFusion, unless it is; it gets and gives Arrow arrays."""
@@ -171,21 +171,28 @@ class SqlSession:
         return error
 
 
-class _Planner:
-    """What the rewriting of a statement asks of DataFusion."""
+class Planner:
+    """DataFusion as the rewriting of a statement asks it, with the statement's parameters at hand.
+
+    Attributes:
+        define: makes a function known. keep: makes a table known for the rest of the statement; gives its name in SQL.
+    """
 
     def __init__(self, session: SqlSession, tables: Tables, values: Mapping[str, Any]) -> None:
-        self._session, self._tables, self._values = session, tables, values
+        self._session, self._values = session, values
         self.define = session.define
         self.keep = tables.add
 
     def schema(self, sql: str) -> pa.Schema:
+        """Plan a query; give its columns. Raises QueryError."""
         return self._session.plan(sql, self._values).schema()
 
     def table(self, sql: str) -> pa.Table:
+        """Run a query. Raises QueryError."""
         return self._session.run(sql, self._values)
 
     def aggregates(self) -> frozenset[str]:
+        """Names of DataFusion's aggregate functions."""
         if not _aggregates:
             sql = "SELECT routine_name FROM information_schema.routines WHERE function_type = 'AGGREGATE'"
             _aggregates.update(self.table(sql).column(0).to_pylist())

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pe_kit.store.functions.rewriter import Handler, Planner
+    from pe_kit.store.functions.rewriter import Handler
+    from pe_kit.store.sql import Planner
 
 __all__ = ["mentions", "rewrite"]
 

@@ -7,7 +7,6 @@ computes the grouped rows, their gaps are filled in Arrow, and the rest of the S
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from pe_kit.errors import QueryError
 from pe_kit.store.functions.gapquery import FILLS, GapQuery
@@ -94,12 +93,7 @@ def _calls(s: Statement, i: int, j: int, names: frozenset[str]) -> Iterator[Call
         k += 1
 
 
-class _Group(NamedTuple):
-    start: int
-    end: int
-
-
-def _groups(rewriter: Rewriter, clauses: dict[str, Clause], items: list[Item], outer: Scope) -> list[_Group]:
+def _groups(rewriter: Rewriter, clauses: dict[str, Clause], items: list[Item], outer: Scope) -> list[tuple[int, int]]:
     """Resolve the GROUP BY clause: positions and aliases mean items of the select list; columns come before aliases."""
     s = rewriter.statement
     if "group" not in clauses:
@@ -119,11 +113,11 @@ def _groups(rewriter: Rewriter, clauses: dict[str, Clause], items: list[Item], o
                 from_ = rewriter.scope(clauses, outer).from_
                 columns = set(rewriter.planner.schema(f"{outer.with_} SELECT * {from_}").names)
             item = None if token.name in columns else aliases[token.name]
-        groups.append(_Group(i, j) if item is None else _Group(*s.bare(item.start, item.end)))
+        groups.append((i, j) if item is None else s.bare(item.start, item.end))
     return groups
 
 
-def _time_group(s: Statement, clauses: dict[str, Clause], groups: list[_Group], i: int, j: int) -> int:
+def _time_group(s: Statement, clauses: dict[str, Clause], groups: list[tuple[int, int]], i: int, j: int) -> int:
     """Find the gap-filling group; refuse the functions where they may not stand."""
     for name in ("from", "where"):
         if name in clauses:
@@ -140,9 +134,8 @@ def _time_group(s: Statement, clauses: dict[str, Clause], groups: list[_Group], 
     for group in groups:
         _refuse(next(_calls(s, *group, _FILL_NAMES), None))
     # between the grouped rows and the select list nothing may stand when a fill function is used
-    blocked = "having" in clauses or any(t.word == "over" for t in s.tokens[i:j])
-    where = (i, j) if blocked else (clauses["having"].start, clauses["having"].end) if "having" in clauses else (i, i)
-    _refuse(next(_calls(s, *where, _FILL_NAMES), None))
+    if "having" in clauses or any(t.word == "over" for t in s.tokens[i:j]):
+        _refuse(next(_calls(s, i, j, _FILL_NAMES), None))
     return time
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from pe_kit.errors import QueryError
 from pe_kit.store.statements import Call, Clause, Item, Statement, quoted
@@ -15,31 +15,9 @@ from pe_kit.store.statements import Call, Clause, Item, Statement, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Handler", "Planner", "Rewriter", "Scope"]
+    from pe_kit.store.sql import Planner
 
-
-class Planner(Protocol):
-    """DataFusion, with the parameters of the statement at hand."""
-
-    def schema(self, sql: str) -> pa.Schema:
-        """Plan a query; give its columns. Raises QueryError."""
-        ...
-
-    def table(self, sql: str) -> pa.Table:
-        """Run a query. Raises QueryError."""
-        ...
-
-    def keep(self, table: pa.Table) -> str:
-        """Make a table known for the rest of the statement; give its name in SQL."""
-        ...
-
-    def define(self, name: str, function: Callable[..., Any], inputs: list[Any], output: Any) -> None:
-        """Make a function known, unless it is."""
-        ...
-
-    def aggregates(self) -> frozenset[str]:
-        """Names of DataFusion's aggregate functions."""
-        ...
+__all__ = ["Handler", "Rewriter", "Scope"]
 
 
 class Scope(NamedTuple):
