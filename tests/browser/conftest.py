@@ -79,9 +79,9 @@ def lab_url(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             server.terminate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
+    """Headless Chromium; gone before other tests, as Playwright keeps an event loop running in the thread."""
     chromium = shutil.which("chromium")
     assert chromium is not None, "no chromium on the PATH: make browser installs it"
     with sync_playwright() as playwright:
