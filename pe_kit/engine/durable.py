@@ -258,7 +258,7 @@ class Durable:
         """Between two moments of virtual time: write down a part of a long call."""
         if self._pending >= PART_BYTES and self._engine._clock.virtual and self._engine._runtime.quiet:
             self.commit(part=True)
-            self._checkpoint_if_due(self._engine._runtime.collector, part=True)
+            self.after_event(self._engine._runtime.collector, part=True)
 
     def commit(self, sync: bool = False, part: bool = False, refused: bool = False) -> None:
         """Write down the events that are not yet, the newest of them with all changes.
@@ -332,7 +332,8 @@ class Durable:
 
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
-    def _checkpoint_if_due(self, collector: Collector | None, part: bool = False) -> None:
+    def after_event(self, collector: Collector | None, part: bool = False) -> None:
+        """Make a checkpoint when the journal has grown enough; a failure is a note, the journal has it all."""
         segment = self.folder.segment
         if segment is not None and segment.size >= CHECKPOINT_BYTES and self.failed is None:
             try:
@@ -340,10 +341,6 @@ class Durable:
             except StorageError as error:
                 if collector is not None:
                     collector.note(error.message)
-
-    def after_event(self, collector: Collector) -> None:
-        """Make a checkpoint when the journal has grown enough; a failure is a note, the journal has it all."""
-        self._checkpoint_if_due(collector)
 
     def checkpoint(self, part: bool = False) -> None:
         """Write new rows as Parquet, begin a new segment of the journal, remove what is not needed any more.

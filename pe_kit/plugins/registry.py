@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from pe_kit.clock import Clock, as_datetime
+from pe_kit.clock import Clock
 from pe_kit.errors import NotFoundError, PluginError, near_match
 from pe_kit.plugins.manifest import plugin_code
 from pe_kit.plugins.metadata import docstring_metadata
@@ -145,21 +145,6 @@ class Registry:
         if _plain(filename) not in self._versions:
             raise NotFoundError(f"no version of {filename} is known", mend=near_match(filename, self._versions))
         return tuple(self._versions[_plain(filename)])
-
-    def history(self, filename: str) -> pd.DataFrame:
-        """The same as a DataFrame: version, time, hash, lines.
-
-        Raises:
-            NotFoundError: nothing of that name was ever seen.
-        """
-        import pandas as pd
-
-        rows = [
-            (v.number, as_datetime(v.time_ns).replace(tzinfo=None), v.hash, len(v.source.splitlines()))
-            for v in self.versions(filename)
-        ]
-        frame = pd.DataFrame(rows, columns=["version", "time", "hash", "lines"])
-        return frame.astype({"time": "datetime64[ns]"})
 
     def frame(self, triggers: Iterable[_Trigger] = ()) -> pd.DataFrame:
         """All plugins: filename, kind, functions, version, hash, triggers, requirements (lists of str)."""

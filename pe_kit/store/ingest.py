@@ -22,8 +22,6 @@ from pe_kit.types import Row
 
 __all__ = ["Admitted", "admit_frame", "admit_text"]
 
-_SHORT_TEXT = 8192
-
 
 @dataclass(slots=True)
 class Admitted:
@@ -140,8 +138,6 @@ def admit_text(
     """
     writing = _Writing(begin, precision, now_ns, accept_partial)
     source = Source(text)
-    if len(text) < _SHORT_TEXT:
-        return writing.exact(parse(text), source)
     parsed = parse_blocks(text, precision, writing.missing_ns)
     return writing.bulk(parsed, source) if parsed.blocks else writing.exact(parsed.items, source)
 
