@@ -326,10 +326,14 @@ def test_the_tree_of_causes_is_paged_and_each_run_can_be_chosen(engine: Engine, 
         "d.py", "def process_writes(l, b, args=None):\n    l.write(LineBuilder('p').float64_field('v', 1.0))\n"
     )
     engine.create_trigger("d", db="db", path="d.py", spec="table:m")
-    engine.write("m f=1", "db")
+    fired = engine.write("m f=1", "db").event.id
     assert re.search(r"fired \d+ run", bench.body)
     engine.advance("100h")
     assert bench.body.count('data-do="run"') == 50
+    bench.do("event", id=fired)
+    assert f"runs of event {fired}" in bench.body
+    engine.request("ask")
+    assert "runs, newest first" in bench.body, "something new shows"
     bench.do("runs_page", id=3)
     assert re.search(r"fired \d+ run", bench.body)
     assert "runs, newest first: " in bench.body

@@ -21,26 +21,23 @@ import traitlets as t
 
 from pe_kit.clock import as_text
 from pe_kit.engine.interrupt import AdvanceInterrupted
-from pe_kit.engine.topology import topology
 from pe_kit.errors import PeKitError
 from pe_kit.notebook import display
 from pe_kit.notebook.html import data, page
-from pe_kit.notebook.topology import topology_html
 from pe_kit.notebook.visible import count, lasting, visible
 from pe_kit.notebook.workbench import compose, looks
 from pe_kit.notebook.workbench.code import call_text, event_text, session_text
-from pe_kit.notebook.workbench.kept import Kept
 from pe_kit.notebook.workbench.offers import offers, upcoming_html
-from pe_kit.notebook.workbench.rows import Pager, chart_sql, page_sql
+from pe_kit.notebook.workbench.panes import PANES, Panes
+from pe_kit.notebook.workbench.rows import chart_sql
 from pe_kit.notebook.workbench.timeline import timeline_html
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
     from pe_kit.engine.history import View
 
-__all__ = ["PANES", "Workbench"]
+__all__ = ["Workbench"]
 
-PANES = ("triggers", "runs", "logs", "cache", "tables", "fixtures", "topology")
 KEPT = 50
 """Events that can be fired again from the list."""
 _EVERY = 0.2
@@ -90,9 +87,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self._view: View | None = None
         self._working = self._due = False
         self._looked = 0.0
-        self._filters: dict[str, Values] = {name: {} for name in PANES}
-        self._pager = Pager()
-        self._kept = Kept(engine, variable)
+        self._panes = Panes(engine, variable)
         self._still: Any = None
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
@@ -263,7 +258,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
             (event_text(e, self._variable) for e in reversed(self._engine._history.events) if e.id == wanted), ""
         )
         self.status = f"event {wanted}" if wanted else "the beginning"
-        self._filters["runs"] = {"event": wanted}
+        self._panes.given["runs"] = {"event": wanted}
         runs = looks.runs_html(self._state, 1, wanted)
         self.last = page(f'<pre class="pe-code" tabindex="0">{data(event, 2000, lines=True)}</pre>') + runs
         self._look(travelled=True)
@@ -274,7 +269,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self._look()
 
     def _do_event(self, values: Values) -> None:
-        self._filters["runs"] = {"event": int(values["id"])}
+        self._panes.given["runs"] = {"event": int(values["id"])}
         self._do_pane({"pane": "runs"})
 
     def _leave(self) -> None:
@@ -287,17 +282,18 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _do_pane(self, values: Values) -> None:
         self.pane = values["pane"]
-        self.body, self.code = self._pane_html(), self._looked_at()
+        self.body, self.code = self._panes.html(self.pane, self._state), self._panes.line(self.pane, self._state)
 
-    def _filter(self, pane: str, values: Values, code: str = "") -> None:
-        before = self.pane, self._filters[pane]
-        self.pane, self._filters[pane] = pane, before[1] | {k: v for k, v in values.items() if k != "id"}
+    def _filter(self, pane: str, values: Values) -> None:
+        """Show a pane with other filters or another page; they stay as they were where that fails."""
+        before = self._panes.given[pane]
+        self._panes.given[pane] = before | {k: v for k, v in values.items() if k != "id"}
         try:
-            self.body = self._pane_html()
+            self.body = self._panes.html(pane, self._state)
         except Exception:
-            self.pane, self._filters[pane] = before
+            self._panes.given[pane] = before
             raise
-        self.code = code or self._looked_at()
+        self.pane, self.code = pane, self._panes.line(pane, self._state)
 
     def _do_logs(self, values: Values) -> None:
         self._filter("logs", values | {"page": 1})
@@ -318,7 +314,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self.status = f"run {values['id']}"
 
     def _do_table(self, values: Values) -> None:
-        same = values.get("table") == self._filters["tables"].get("table")
+        same = values.get("table") == self._panes.given["tables"].get("table")
         self.chart = self.chart if same else ""
         self._turn(values | {"page": int(values.get("page") or 1) if same else 1})
         self.choices = self._offers()
@@ -351,27 +347,26 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         html, self.code = shown
         self.status = status
         self.last = html or self.last
-        self.body = self._pane_html()
+        self.body = self._panes.html(self.pane, self._state)
 
     def _do_freeze(self, values: Values) -> None:
         self._do_folder(values)
-        self._did(self._kept.freeze(values["name"], values.get("last", ""), values["folder"]), "✔ frozen")
+        self._did(self._panes.kept.freeze(values["name"], values.get("last", ""), values["folder"]), "✔ frozen")
 
     def _do_folder(self, values: Values) -> None:
-        self._filters["fixtures"], self.pane = {"folder": values["folder"]}, "fixtures"
-        self.body = self._pane_html()
+        self._filter("fixtures", {"folder": values["folder"]})
 
     def _do_replay(self, values: Values) -> None:
-        self._did(self._kept.replay(values["id"]), "replayed")
+        self._did(self._panes.kept.replay(values["id"]), "replayed")
 
     def _do_pending(self, values: Values) -> None:
-        self._did(self._kept.show(values["id"]), "what is pending")
+        self._did(self._panes.kept.show(values["id"]), "what is pending")
 
     def _do_accept(self, values: Values) -> None:
-        self._did(self._kept.accept(values["id"], values.get("row", [])), "✔ accepted")
+        self._did(self._panes.kept.accept(values["id"], values.get("row", [])), "✔ accepted")
 
     def _do_reject(self, values: Values) -> None:
-        self._did(self._kept.reject(values["id"]), "✔ rejected")
+        self._did(self._panes.kept.reject(values["id"]), "✔ rejected")
 
     # -- what is there ----------------------------------------------------------------------------------------------
 
@@ -401,6 +396,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         """Show the engine as it is now, or the moment of its past that was just chosen."""
         if not travelled:
             self._leave()
+            self._panes.given["runs"].pop("event", None)
         state = self._state
         self.latest = self._engine._history.count
         self.moment = self.latest if self._view is None else self._view.event
@@ -411,70 +407,13 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self.choices = self._offers()
         if not travelled:
             self.upcoming = upcoming_html(self._engine)
-        self.body = self._pane_html()
+        self.body = self._panes.html(self.pane, self._state)
         self._looked = time.perf_counter()
         if self._still is not None:
             self._still.update({"text/html": self.static_html(), "text/plain": ""}, raw=True)
 
     def _offers(self) -> dict[str, list[list[str]]]:
-        return offers(self._state, [said for said, _, _ in self._fired], self._table())
-
-    def _table(self) -> Any:
-        """The table that is looked at: the chosen one, else the first."""
-        store = self._state._runtime.store
-        chosen = self._filters["tables"].get("table")
-        if chosen:
-            database, name = json.loads(chosen)
-            if store.has_database(database) and store.has_table(database, name):
-                return store.table(database, name)
-        for database in store.database_names():
-            for name in store.table_names(database) if database != "_internal" else ():
-                self._filters["tables"]["table"] = json.dumps([database, name])
-                return store.table(database, name)
-        return None
-
-    def _pane_html(self) -> str:
-        state, given = self._state, self._filters[self.pane]
-        if self.pane == "triggers":
-            return looks.triggers_html(state)
-        if self.pane == "runs":
-            return looks.runs_html(state, given.get("page", 1), given.get("event"))
-        if self.pane == "logs":
-            trigger, level, text = (given.get(k, "") for k in ("trigger", "level", "text"))
-            return looks.logs_html(state, trigger, level, text, given.get("page", 1))
-        if self.pane == "cache":
-            return looks.cache_html(state)
-        if self.pane == "fixtures":
-            return self._kept.html(given.get("folder", "fixtures"))
-        if self.pane == "topology":
-            return topology_html(topology(state._runtime))
-        table = self._table()
-        if table is None:
-            return page("no tables yet")
-        number = int(given.get("page", 1))
-        return looks.rows_html(self._pager.page(table, number), number)
-
-    def _looked_at(self) -> str:
-        """The line that gives what the pane shows."""
-        given = self._filters[self.pane]
-        of = self._variable if self._view is None else f"{self._variable}.at({self._view.event})"
-        if self.pane == "logs":
-            trigger = given.get("trigger", "").partition(".")[2]
-            chosen = {k: v for k, v in (("trigger", trigger), ("level", given.get("level"))) if v}
-            text = call_text(of, "logs", chosen)
-            found = given.get("text")
-            return text + (f'.loc[lambda d: d["log_text"].str.contains({found!r}, regex=False)]' if found else "")
-        if self.pane == "tables" and given.get("table"):
-            database, name = json.loads(given["table"])
-            sql = page_sql(name, int(given.get("page", 1)))
-            return f"{of}.query({sql!r}, {database!r})"
-        plain = {
-            "triggers": f"{of}.triggers",
-            "runs": f"{of}.runs",
-            "cache": f"{of}.cache",
-            "topology": f"{of}.topology()",
-        }
-        return plain.get(self.pane, "")
+        return offers(self._state, [said for said, _, _ in self._fired], self._panes.table(self._state))
 
     # -- staying readable -----------------------------------------------------------------------------------------
 
