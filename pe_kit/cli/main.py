@@ -14,11 +14,11 @@ from pe_kit.cli.deploy import deploy, pull
 from pe_kit.cli.doctor import doctor
 from pe_kit.cli.fidelity import fidelity
 from pe_kit.cli.fixtures import fixtures
+from pe_kit.cli.influxdb3.terminal import influxdb3
 from pe_kit.cli.lab import lab
 from pe_kit.cli.plugins import plugins
 from pe_kit.cli.serve import serve
 from pe_kit.cli.validate import validate
-from pe_kit.cli.words import influxdb3
 from pe_kit.cli.workshop import workshop
 from pe_kit.errors import PeKitError, UsageError
 
