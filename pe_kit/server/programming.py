@@ -125,16 +125,13 @@ def _trigger(service: Service, name: str) -> Trigger:
 
 def install_packages(service: Service, ask: Ask) -> Reply:
     """Install packages for plugins."""
-    return _install(service, ask.by_either().texts("packages"))
+    service.engine.install_packages(ask.by_either().texts("packages"))
+    return Reply()
 
 
 def install_requirements(service: Service, ask: Ask) -> Reply:
     """Install what a requirements file names."""
-    return _install(service, ["-r", ask.by_either().text("requirements_location")])
-
-
-def _install(service: Service, packages: list[str]) -> Reply:
-    service.engine.install_packages(packages)
+    service.engine.install_packages(["-r", ask.by_either().text("requirements_location")])
     return Reply()
 
 

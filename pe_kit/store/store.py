@@ -21,7 +21,7 @@ from pe_kit.store.names import check_database_name, check_http_database_name
 from pe_kit.store.querylog import QueryLog
 from pe_kit.store.refusal import EMPTY
 from pe_kit.store.rows import GEN1_NS, Part, TableRows
-from pe_kit.store.sources import own_sources
+from pe_kit.store.system import own_sources
 from pe_kit.store.table import Table
 from pe_kit.store.wal import FlushedBatch, WalBuffer
 from pe_kit.types import Now

@@ -1,12 +1,13 @@
 """The tables of schema ``system``, with the columns and types of influxdb3_system_tables/src/.
 
-Each function makes one table from rows in the order of its columns, or from the catalog.
+Each function makes one table from rows in the order of its columns, or from the catalog; the last one says what makes
+which table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -14,7 +15,10 @@ from pe_kit.store.catalog import INTERNAL, Catalog, DatabaseDef, TableDef
 from pe_kit.store.distinctcache import DistinctCacheDefinition
 from pe_kit.store.kinds import KINDS
 from pe_kit.store.lastcache import LastCacheDefinition
-from pe_kit.store.querylog import QueryEntry
+from pe_kit.store.querylog import QueryEntry, QueryLog
+
+if TYPE_CHECKING:
+    from pe_kit.store.database import Database
 
 __all__ = [
     "databases_table",
@@ -24,6 +28,7 @@ __all__ = [
     "last_caches_table",
     "logs_table",
     "nodes_table",
+    "own_sources",
     "parquet_files_table",
     "plugin_files_table",
     "queries_table",
@@ -274,3 +279,37 @@ def tokens_table() -> pa.Table:
 def generation_durations_table() -> pa.Table:
     """``generation_durations``: level 1 of 10 minutes, the default of ``--gen1-duration``."""
     return _table(_schema(level=pa.uint8(), duration_seconds=_UINT), [(1, 600)])
+
+
+def own_sources(
+    catalog: Catalog, database: Callable[[str], Database], queries: QueryLog, started_ns: int
+) -> dict[str, Callable[[str], pa.Table]]:
+    """Give all system tables: name -> what makes the table for the database that is queried.
+
+    Those that only an engine can fill, the ``processing_engine_*`` tables and ``plugin_files``, are empty.
+    """
+
+    def cache_counts() -> dict[tuple[str, str], tuple[int, int]]:
+        counts = {}
+        for name, definition in catalog.databases.items():
+            last, distinct = (kind.definitions() for kind in (database(name).last, database(name).distinct))
+            for table in definition.tables:
+                counts[name, table] = (sum(d.table == table for d in last), sum(d.table == table for d in distinct))
+        return counts
+
+    return {
+        "databases": lambda _: databases_table(catalog),
+        "distinct_caches": lambda db: distinct_caches_table(catalog.database(db), database(db).distinct.definitions()),
+        "generation_durations": lambda _: generation_durations_table(),
+        "influxdb_schema": lambda db: influxdb_schema_table(catalog.database(db)),
+        "last_caches": lambda db: last_caches_table(catalog.database(db), database(db).last.definitions()),
+        "nodes": lambda _: nodes_table(started_ns),
+        "parquet_files": lambda _: parquet_files_table(),
+        "plugin_files": lambda _: plugin_files_table(()),
+        "processing_engine_logs": lambda _: logs_table(()),
+        "processing_engine_trigger_arguments": lambda _: trigger_arguments_table(()),
+        "processing_engine_triggers": lambda _: triggers_table(()),
+        "queries": lambda _: queries_table(queries.entries()),
+        "tables": lambda _: tables_table(catalog, cache_counts()),
+        "tokens": lambda _: tokens_table(),
+    }
