@@ -37,8 +37,8 @@ from pe_kit.engine.pluginenv import PluginEnvironment
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
 from pe_kit.engine.runtime import KEPT_RUNS, Runtime
 from pe_kit.engine.schedule import Schedule
-from pe_kit.engine.sources import add_system_sources
 from pe_kit.engine.sweep import sweep_faults
+from pe_kit.engine.system import add_system_sources
 from pe_kit.engine.topology import Topology, topology
 from pe_kit.engine.track import Tracker
 from pe_kit.engine.trigger import parse_spec
