@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pe_kit.lineprotocol.scan import QUOTE, Bytes, Ints, Longs, Mask, Text
 from pe_kit.lineprotocol.timestamps import INT64_MAX, Precision, units_of
 
-__all__ = ["ends", "field", "joined", "texts", "times", "timestamps"]
+__all__ = ["ends", "field", "joined", "nanoseconds", "texts", "times", "timestamps"]
 
 _TYPES = {"i": pa.int64(), "u": pa.uint64(), "f": pa.float64()}
 # what Arrow reads as the grammar does; Arrow reads more, and refuses a whole array for one bad value
@@ -61,19 +61,20 @@ def field(kind: str, text: Text, begin: Ints, end: Ints) -> tuple[pa.Array, Mask
 def times(precision: Precision, text: Text, begin: Ints, end: Ints) -> tuple[pa.Array, Mask]:
     """Read times as nanoseconds; one that is out of range for the precision is not certain."""
     array, certain = _numbers("i", texts(text, begin, end), np.ones(len(begin), np.bool_))
-    numbers = array.to_numpy()
-    if precision == "auto":
-        size = np.abs(numbers)  # stays negative for the lowest int64, which is for the exact rules
-        if size.min() < 5 * 10**15:
-            certain &= size >= 0
-            numbers = numbers * np.select(
-                [size < 5 * 10**9, size < 5 * 10**12, size < 5 * 10**15], [10**9, 10**6, 10**3], 1
-            )
-    else:
-        limit = INT64_MAX // units_of(precision)
-        certain &= (numbers >= -limit) & (numbers <= limit)
-        numbers = numbers * units_of(precision)
-    return timestamps(numbers), certain
+    numbers, good = nanoseconds(array.to_numpy(), precision)
+    return timestamps(numbers), certain & good
+
+
+def nanoseconds(numbers: Longs, precision: Precision) -> tuple[Longs, Mask]:
+    """Turn numbers into nanoseconds as ``timestamps.to_ns`` does; say which of them are in range for the precision."""
+    if precision != "auto":
+        unit = units_of(precision)
+        return numbers * unit, (numbers >= -(INT64_MAX // unit)) & (numbers <= INT64_MAX // unit)
+    size = np.abs(numbers)  # stays negative for the lowest int64, which is for the exact rules
+    if size.min(initial=INT64_MAX) >= 5 * 10**15:
+        return numbers, np.ones(len(numbers), np.bool_)
+    units = np.select([size < 5 * 10**9, size < 5 * 10**12, size < 5 * 10**15], [10**9, 10**6, 10**3], 1)
+    return numbers * units, size >= 0
 
 
 def timestamps(numbers: Longs) -> pa.Array:

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pe_kit.errors import ServerError, UsageError, near_match
+from pe_kit.lineprotocol.columns import nanoseconds
 from pe_kit.lineprotocol.grammar import STRING_LIMIT, Line
-from pe_kit.lineprotocol.timestamps import INT64_MAX, Precision, units_of
+from pe_kit.lineprotocol.timestamps import Precision
 from pe_kit.store.kinds import KINDS, TAG
-from pe_kit.store.rows import Ints, Part
+from pe_kit.store.rows import Part
 from pe_kit.store.upsert import CHUNK_ROWS
 from pe_kit.types import Value
 
@@ -150,8 +151,8 @@ class Frame:
         for raw in self._raw:
             times = raw["time"]
             if self.precision != "nanosecond":
-                ns, good = _to_ns(times.fill_null(0).to_numpy(), self.precision)
-                if not good:
+                ns, good = nanoseconds(times.fill_null(0).to_numpy(), self.precision)
+                if not good.all():
                     return None
                 times = pa.array(ns, mask=times.is_null().to_numpy(zero_copy_only=False))
             if times.null_count:
@@ -267,14 +268,3 @@ def _raw_times(batch: pa.RecordBatch) -> pa.Array:
         f"column 'time' is {times.type}: times are timestamps, dates or integers",
         mend="Convert it: df['time'] = pd.to_datetime(df['time']).",
     )
-
-
-def _to_ns(times: Ints, precision: Precision) -> tuple[Ints, bool]:
-    """Turn numbers into nanoseconds; False if one of them does not fit."""
-    unit: Ints | int = units_of(precision)
-    if precision == "auto":
-        billions = np.abs(times) // 1_000_000_000
-        cases = [billions < 5, billions < 5_000, billions < 5_000_000]
-        unit = np.select(cases, [1_000_000_000, 1_000_000, 1000], 1)
-    good = (times <= INT64_MAX // unit) & (times >= -(INT64_MAX // unit))
-    return times * unit, bool(good.all())
