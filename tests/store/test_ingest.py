@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pe_kit.errors import LineProtocolError, ServerError
-from pe_kit.store import ingest
+from pe_kit.lineprotocol import columnar
 from pe_kit.store.store import Store, Written
 
 NOW = 1_761_048_000_123_456_789
@@ -72,7 +72,7 @@ def outcome(text: str, precision: str, accept_partial: bool) -> Any:
 def test_the_bulk_way_and_the_exact_way_do_the_same(text: str, precision: str, accept_partial: bool) -> None:
     bulk = outcome(text, precision, accept_partial)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "_SHORT_TEXT", 10**9)
+        patch.setattr(columnar, "_SHORT_TEXT", 10**9)
         exact = outcome(text, precision, accept_partial)
     assert bulk == exact
 
