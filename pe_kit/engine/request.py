@@ -6,14 +6,15 @@ Behaviour: ``influxdb3_server/src/http.rs`` (``processing_engine_request_plugin`
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pe_kit.engine.outcome import Response
-from pe_kit.errors import UsageError
+from pe_kit.errors import ServerError, UsageError
 
-__all__ = ["as_request", "method_allowed", "not_found", "not_routed"]
+__all__ = ["MAX_REQUEST_SIZE", "as_request", "decoded", "method_allowed", "not_found", "not_routed"]
 
 MAX_REQUEST_SIZE = 10_485_760
 
@@ -57,18 +58,10 @@ def as_request(
         given[str(name).lower()] = text
     given.pop("authorization", None)
     data = body.encode() if isinstance(body, str) else bytes(body or b"")
-    if len(data) > MAX_REQUEST_SIZE:
-        return Response(413, {}, f"max request size ({MAX_REQUEST_SIZE} bytes) exceeded".encode())
-    encoding = given.get("content-encoding", "identity")
-    if encoding == "gzip":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            return Response(400, {}, f"error decoding gzip stream: {error}".encode())
-        if len(data) > MAX_REQUEST_SIZE:
-            return Response(413, {}, f"max request size ({MAX_REQUEST_SIZE} bytes) exceeded".encode())
-    elif encoding != "identity":
-        return Response(400, {}, f"unacceptable content-encoding: {encoding}".encode())
+    try:
+        data = decoded(data, given.get("content-encoding"))
+    except ServerError as error:
+        return Response(error.status, {}, error.body.encode())
     return {
         "path": path,
         "method": method.upper(),
@@ -76,3 +69,24 @@ def as_request(
         "headers": given,
         "body": data,
     }
+
+
+def decoded(body: bytes, encoding: str | None) -> bytes:
+    """Undo the encoding of a body: none, or gzip with one member or several.
+
+    Raises:
+        ServerError: (400) another encoding, or no good gzip; (413) it is too large, before or after.
+    """
+    plain = body
+    if encoding == "gzip" and len(body) <= MAX_REQUEST_SIZE:
+        try:
+            plain = gzip.GzipFile(fileobj=io.BytesIO(body)).read(MAX_REQUEST_SIZE + 1)
+        except EOFError:
+            raise ServerError("error decoding gzip stream: unexpected end of file", status=400) from None
+        except (OSError, zlib.error) as error:
+            raise ServerError(f"error decoding gzip stream: {error}", status=400) from None
+    if len(plain) > MAX_REQUEST_SIZE:
+        raise ServerError(f"max request size ({MAX_REQUEST_SIZE} bytes) exceeded", status=413)
+    if encoding not in (None, "identity", "gzip"):
+        raise ServerError(f"unacceptable content-encoding: {encoding}", status=400)
+    return plain

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import io
 import os
 import secrets
 import uuid
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from pe_kit.engine.request import MAX_REQUEST_SIZE, decoded
 from pe_kit.errors import PeKitError, ServerError
 from pe_kit.server import configuring, programming
 from pe_kit.server.asking import Ask, Reply, refused
@@ -27,9 +25,8 @@ from pe_kit.server.querying import query_influxql, query_sql, query_v1
 from pe_kit.server.service import VERSION, Service
 from pe_kit.server.writing import write_v1, write_v2, write_v3
 
-__all__ = ["MAX_BODY", "App"]
+__all__ = ["App"]
 
-MAX_BODY = 10_485_760
 BODY_PATIENCE = 30.0  # real seconds between two pieces of a body
 THREADS = 256
 
@@ -161,7 +158,7 @@ class App:
         body = await _read(receive, headers)
         plain = {name.lower(): value for name, value in headers.items()}
         if handler is not call_plugin:
-            body = _decoded(body, headers.get("content-encoding"))
+            body = decoded(body, headers.get("content-encoding"))
         ask = Ask(method, path, query, plain, body)
         work = partial(_guarded, handler, self._service, ask)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -177,8 +174,8 @@ def _guarded(handler: Handler, service: Service, ask: Ask) -> Reply:
 
 
 async def _read(receive: Receive, headers: Headers) -> bytes:
-    too_large = refused(413, f"max request size ({MAX_BODY} bytes) exceeded")
-    if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > MAX_BODY:
+    too_large = refused(413, f"max request size ({MAX_REQUEST_SIZE} bytes) exceeded")
+    if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > MAX_REQUEST_SIZE:
         raise too_large
     pieces, size = [], 0
     while True:
@@ -190,23 +187,7 @@ async def _read(receive: Receive, headers: Headers) -> bytes:
             raise Gone
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
-        if size > MAX_BODY:
+        if size > MAX_REQUEST_SIZE:
             raise too_large
         if not message.get("more_body"):
             return b"".join(pieces)
-
-
-def _decoded(body: bytes, encoding: str | None) -> bytes:
-    if encoding in (None, "identity"):
-        return body
-    if encoding != "gzip":
-        raise refused(400, f"unacceptable content-encoding: {encoding}")
-    try:  # one member or several
-        plain = gzip.GzipFile(fileobj=io.BytesIO(body)).read(MAX_BODY + 1)
-    except EOFError:
-        raise refused(400, "error decoding gzip stream: unexpected end of file") from None
-    except (OSError, zlib.error) as error:
-        raise refused(400, f"error decoding gzip stream: {error}") from None
-    if len(plain) > MAX_BODY:
-        raise refused(413, f"max request size ({MAX_BODY} bytes) exceeded")
-    return plain

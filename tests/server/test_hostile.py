@@ -27,7 +27,7 @@ def _raw(url: str, data: bytes) -> bytes:
 
 
 def test_a_body_over_the_limit_is_413_however_it_comes(client: httpx.Client) -> None:
-    big = b"x" * (application.MAX_BODY + 1)
+    big = b"x" * (application.MAX_REQUEST_SIZE + 1)
     for content in (big, iter([big[:5_000_000], big[5_000_000:]])):
         answer = client.post("/api/v3/write_lp", params={"db": "d"}, content=content)
         assert (answer.status_code, answer.text) == (413, LIMIT)
