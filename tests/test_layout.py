@@ -83,6 +83,7 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
     yield from ((module, function) for module, function in walk(tree, None) if module.split(".")[0] == "pe_kit")
 
 
+@pytest.mark.slow
 def test_no_floor_imports_from_a_floor_above_it() -> None:
     climbing = []
     for path in MODULES:
@@ -184,6 +185,7 @@ def _asserts(test: ast.FunctionDef, helpers: dict[str, ast.FunctionDef], seen: f
     return False
 
 
+@pytest.mark.slow
 def test_every_test_asserts_something() -> None:
     idle = []
     for path in (ROOT / "tests").rglob("test_*.py"):

@@ -34,6 +34,7 @@ GRID = {"limit": [0.5, 1.5, 2.5], "twice": [False, True]}
 HITS = [3, 6, 2, 4, 1, 2]
 
 
+@pytest.mark.slow
 def test_results_come_in_the_order_of_the_grid_from_threads_and_processes() -> None:
     frame = sweep(trial, GRID)
     assert frame.hits.tolist() == HITS
@@ -42,6 +43,7 @@ def test_results_come_in_the_order_of_the_grid_from_threads_and_processes() -> N
         assert sweep(trial, GRID, pool).equals(frame)
 
 
+@pytest.mark.slow
 def test_a_function_from_a_cell_reaches_other_processes() -> None:
     factor = 3
     seen: list[tuple[int, int]] = []
@@ -66,6 +68,7 @@ def test_a_failure_keeps_its_settings_and_traceback_and_is_tried_again(tmp_path:
     assert frame.result[2] == 3, "the second try went well"
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_does_not_end_the_sweep(tmp_path: Path) -> None:
     path = str(tmp_path / "died")
 

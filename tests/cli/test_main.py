@@ -99,6 +99,7 @@ def test_lab_opens_a_copy_of_the_tour_and_keeps_an_older_one(tmp_path: Path) -> 
     assert (folder / "tour.ipynb").read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.slow
 def test_a_mistake_is_answered_in_a_sentence_with_status_2(tmp_path: Path) -> None:
     done = subprocess.run([CLI, "demo", tmp_path / "absent.ipynb"], capture_output=True, text=True)
     assert done.returncode == 2

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from pe_kit import Engine
 
@@ -28,6 +29,7 @@ def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_virtual_time_is_moved_by_http_and_sigterm_ends_it(tmp_path: Path) -> None:
     with serving("--virtual", "--plugin-dir", str(tmp_path / "plugins"), "--token", "t") as (process, url):
         with httpx.Client(base_url=url, headers={"authorization": "Bearer t"}) as client:
@@ -39,6 +41,7 @@ def test_virtual_time_is_moved_by_http_and_sigterm_ends_it(tmp_path: Path) -> No
         assert (process.returncode, errors) == (0, "")
 
 
+@pytest.mark.slow
 def test_sigterm_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     acknowledged = 0
     with serving("--data-dir", str(tmp_path / "data")) as (process, url):
@@ -60,6 +63,7 @@ def test_sigterm_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         assert engine.query("SELECT count(v) AS n FROM m", "d")["n"][0] >= acknowledged > 100
 
 
+@pytest.mark.slow
 def test_other_machines_need_a_token() -> None:
     command = [sys.executable, "-c", MAIN, "serve", "--host", "0.0.0.0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

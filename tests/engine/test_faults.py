@@ -187,6 +187,7 @@ def test_outgoing_http_calls_are_refused_time_out_or_answer_500(
     assert fine == "fine"
 
 
+@pytest.mark.slow
 def test_the_sweep_tries_every_fault_at_every_site_once(careful: Engine) -> None:
     seen: list[tuple[int, int]] = []
     frame = careful.sweep_faults(scenario, progress=lambda done, total: seen.append((done, total)))

@@ -97,6 +97,7 @@ print("traced")
 """
 
 
+@pytest.mark.slow
 def test_coverage_and_debuggers_work_after_a_plugin_was_stopped() -> None:
     """What was on its way to the plugin's thread leaves nothing behind in the interpreter."""
     done = subprocess.run([sys.executable, "-c", SPINS_IN_A_THREAD], capture_output=True, text=True, timeout=120)

@@ -194,5 +194,5 @@ class Session(RuleBasedStateMachine):
                 assert everything(fork) == left
 
 
-test_the_verbs_in_any_order = Session.TestCase
+test_the_verbs_in_any_order = pytest.mark.slow(Session.TestCase)
 test_the_verbs_in_any_order.settings = settings(max_examples=30, stateful_step_count=20)

@@ -20,6 +20,7 @@ def process_writes(influxdb3_local, table_batches, args=None):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", ["virtual", "wall"])
 def test_a_file_of_arguments_in_the_plugin_folder_is_found(tmp_path: Path, clock: str) -> None:
     before = os.environ.get("VIRTUAL_ENV")

@@ -185,6 +185,7 @@ def test_quotes_within_strings_are_not_taken_for_their_ends(value: str) -> None:
     assert check("\n".join(lines)).blocks
 
 
+@pytest.mark.slow
 def test_every_line_of_the_corpus_among_good_ones(corpus: list[str]) -> None:
     good = [line(index) for index in range(90) for line in (cpu, weather)]
     for text in corpus:
@@ -208,6 +209,7 @@ def test_shapes_that_are_not_simple_are_left_to_the_grammar(line: str) -> None:
     assert line not in {"m,é=ü ñ=1", "m,t=! f#=1 5"} or not parsed.items
 
 
+@pytest.mark.slow
 def test_a_quoted_line_feed_swallows_lines_also_over_the_end_of_a_batch() -> None:
     block = "\n".join(map(cpu, range(30_000)))
     text = f'{block}\nlog msg="open\n{block}\n{block}\nclosed",n=1i 5\n{block}\nlog msg="never closed\n{block}'

@@ -131,11 +131,13 @@ def test_names_and_strings_of_a_mebibyte_are_the_largest(text: str, char: str) -
     assert only(text.format(char * size + "a")) == "String is greater than 1MB"
 
 
+@pytest.mark.slow
 def test_escapes_do_not_count_for_the_size_of_a_name() -> None:
     assert isinstance(only("m,k=" + "\\," * STRING_LIMIT + " f=1"), Line)
     assert only("m,k=" + "\\," * STRING_LIMIT + "a f=1") == "String is greater than 1MB"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -54,6 +55,9 @@ def make_outcome(event: Event) -> Callable[..., Outcome]:
 @pytest.fixture(scope="session")
 def ipython() -> Iterator[Any]:
     """One IPython for all tests: it is a singleton by nature."""
+    import altair  # noqa: F401
+    import datafusion  # noqa: F401
+    import ipywidgets  # noqa: F401
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
@@ -63,7 +67,9 @@ def ipython() -> Iterator[Any]:
     main = sys.modules["__main__"]
     made = InteractiveShell.instance(config=config)
     sys.modules["__main__"] = main  # IPython puts its own there; once it is reset no process can be spawned from it
+    gc.freeze()  # each reset collects garbage: not among all that was imported
     yield made
+    gc.unfreeze()
     InteractiveShell.clear_instance()
 
 

@@ -195,6 +195,7 @@ def test_nothing_from_data_acts_on_the_page(make_run: MakeRun, make_outcome: Mak
         assert not set("\x1b\u202e\u2066\0") & set(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("char", ["&", "\u202e", "\x1b", "😀", "\ud800", "\n", '"'])
 def test_a_display_stays_under_200_kb_whatever_the_data(
     make_run: MakeRun, make_outcome: MakeOutcome, char: str

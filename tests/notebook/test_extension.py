@@ -87,6 +87,7 @@ def test_a_call_does_not_flush_the_notebooks_stream(shell: Any, monkeypatch: pyt
     assert flushes == []
 
 
+@pytest.mark.slow
 def test_loading_imports_nothing_that_is_only_drawn_with() -> None:
     code = (
         "import sys, json\n"

@@ -248,6 +248,7 @@ def test_a_cell_that_fires_much_is_followed_now_and_then_and_at_its_end(engine: 
     bench.close()
 
 
+@pytest.mark.slow
 def test_a_wall_clock_engine_is_followed_but_has_no_past() -> None:
     with Engine(clock="wall") as engine:
         engine.write("m f=1 1767225600", "db")

@@ -80,6 +80,7 @@ def test_a_good_checkout_passes(checkout: Path, capsys: pytest.CaptureFixture[st
     assert "ok     it is hot" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (checkout / "scenarios.toml").write_text(SCENARIO.replace("hot = 1", "hot = 2").replace("sent = 1", "sent = 3"))
     (checkout / "ours/notify/notify.py").write_text("import no_such_module_at_all\n" + NOTIFY)

@@ -79,6 +79,7 @@ def test_an_environment_that_is_there_is_used_by_the_next_engine(tmp_path: Path)
     sys.modules.pop("pekit_sample_two")
 
 
+@pytest.mark.slow
 def test_a_failed_install_is_shown_as_failed_where_the_server_answers_200(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -260,6 +260,7 @@ def naive(pushes: list[tuple[int, list[tuple[Any, Any, int]]]], now: int, cardin
 VALUES = st.sampled_from([None, "", "a", "b", "é"])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(

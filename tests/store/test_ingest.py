@@ -95,6 +95,7 @@ def test_a_bad_line_in_bulk_is_named_as_it_is_alone(accept_partial: bool) -> Non
     assert (error.line_number, error.text_line, error.original_line) == (1501, 1501, "m,host=h f=1i 1")
 
 
+@pytest.mark.slow
 def test_a_thousand_refused_lines_are_told_apart_quickly() -> None:
     store = Store(lambda: NOW)
     text = "m f=1\n" + "\n".join("m f=1i" if i % 2 else "m f" for i in range(20_000))

@@ -400,6 +400,7 @@ def naive(pushes: list[tuple[int, list[dict[str, Any]]]], now: int, count: int, 
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 25), ROWS, st.booleans()), max_size=6),

@@ -102,6 +102,7 @@ def frame_of(rows: list[Any]) -> pa.Table:
     return pa.table({**tags, **columns, "time": pa.array([row[3] for row in rows], pa.int64())})
 
 
+@pytest.mark.slow
 @given(STEPS)
 def test_tables_are_what_a_dict_of_rows_would_be(steps: list[Any]) -> None:
     store = Store(lambda: NOW)

@@ -78,6 +78,7 @@ def test_local_api_fails_on_the_mistake_and_passes_without_it(section, monkeypat
     assert run(SOURCE, section.real, monkeypatch) == 1
 
 
+@pytest.mark.slow
 def test_all_other_blocks_run(monkeypatch):
     monkeypatch.chdir(DOCS.parent)
     assert run(SOURCE, "", monkeypatch) == 2

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PLUGIN = """
 try:
     LineBuilder = LineBuilder
@@ -43,6 +45,7 @@ def test_it():
 """
 
 
+@pytest.mark.slow
 def test_a_plugin_that_is_imported_after_the_double_has_its_line_builder(tmp_path: Path) -> None:
     (tmp_path / "counter.py").write_text(PLUGIN)
     (tmp_path / "test_counter.py").write_text(TEST)

@@ -69,6 +69,7 @@ def test_table_batches_have_the_shape_that_process_writes_gets(batches):
             assert all(isinstance(row[name], str) for name in row if name not in (*fields, "time"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wanted",
     [
