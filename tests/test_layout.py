@@ -95,6 +95,7 @@ def test_no_floor_imports_from_a_floor_above_it() -> None:
     assert climbing == []
 
 
+@pytest.mark.slow
 def test_no_two_modules_import_each_other() -> None:
     graph = {_module_name(path): {i for i, function in _imports(_parse(path)) if function is None} for path in MODULES}
 
@@ -135,6 +136,7 @@ def _taken_from_the_machine(tree: ast.Module) -> Iterator[str]:
             yield from (f"time.{alias.name}" for alias in node.names if f"time.{alias.name}" in CLOCKS)
 
 
+@pytest.mark.slow
 def test_time_and_randomness_come_from_the_engine() -> None:
     taken = [
         f"{path.relative_to(ROOT)}: {name}"
@@ -168,6 +170,7 @@ def test_a_seeded_generator_is_allowed() -> None:
     assert list(_taken_from_the_machine(ast.parse(source))) == []
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_nothing_heavy() -> None:
     script = "import sys, pe_kit; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -195,6 +198,7 @@ def test_every_test_asserts_something() -> None:
     assert idle == []
 
 
+@pytest.mark.slow
 def test_no_test_is_skipped_or_sleeps() -> None:
     marks = {f"pytest.{dot}{mark}" for dot in ("", "mark.") for mark in ("skip", "skipif", "xfail")}
     found = [

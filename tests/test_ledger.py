@@ -48,6 +48,7 @@ def defined(path: str) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+@pytest.mark.slow
 def test_every_test_that_a_row_names_exists():
     missing = []
     for row in ROWS:

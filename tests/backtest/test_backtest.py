@@ -188,6 +188,7 @@ def test_a_backtest_belongs_to_the_past(engine: Engine) -> None:
     assert len(engine.at(last.id - 1).tables("db")) == 0
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_a_file_through_plugins(tmp_path: Path) -> None:
     (tmp_path / "alert.py").write_text(ALERT)
     pq.write_table(table(1), tmp_path / "data.parquet")

@@ -115,11 +115,13 @@ def test_fidelity_shows_the_ledger_and_its_count() -> None:
     assert {row["status"] for row in rows} == {"absent"}
 
 
+@pytest.mark.slow
 def test_fidelity_answers_an_unknown_status_with_the_near_one() -> None:
     done = subprocess.run([CLI, "fidelity", "--status", "absnt"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "pe-kit: there is no status 'absnt'\nDid you mean 'absent'?\n")
 
 
+@pytest.mark.slow
 def test_python_m_is_the_command_too() -> None:
     said = subprocess.run([sys.executable, "-m", "pe_kit", "--version"], capture_output=True, text=True, check=True)
     assert said.stdout == f"pe-kit {pe_kit.__version__}\n"

@@ -86,6 +86,7 @@ def test_one_checkpoint_that_was_held_up_does_not_make_the_past_far(
     assert gaps[-1] == 256
 
 
+@pytest.mark.slow
 def test_checkpoints_are_used_and_agree_with_the_beginning(engine: Engine, plug: Plug) -> None:
     plug(COUNT, "all_tables")
     for i in range(600):

@@ -47,6 +47,7 @@ def test_an_endless_loop_is_stopped(stopped: Callable[..., RunLimitError]) -> No
     assert "trigger 't' (t.py) ran longer than Limits(run_time=0.2)" in str(error)
 
 
+@pytest.mark.slow
 def test_a_plugin_that_catches_everything_is_stopped_all_the_same(stopped: Callable[..., RunLimitError]) -> None:
     body = "for _ in range(50):\n    try:\n        while True: pass\n    except BaseException:\n        pass"
     assert stopped(body, run_time="300ms").limit == "run_time"
@@ -104,6 +105,7 @@ def test_coverage_and_debuggers_work_after_a_plugin_was_stopped() -> None:
     assert done.stdout == "traced\n"
 
 
+@pytest.mark.slow
 def test_a_plugin_that_writes_is_stopped_between_two_writes() -> None:
     body = "    for i in range(10**9):\n        l.write_sync(LineBuilder('m').int64_field('i', i), i % 50 == 0)\n"
     with Engine(start=0, limits=Limits(run_time=0.3)) as engine:
@@ -125,6 +127,7 @@ def test_a_dry_run_is_limited_too() -> None:
         assert errors == ["error executing plugin: RunLimitError: the plugin ran longer than Limits(run_time=0.2)"]
 
 
+@pytest.mark.slow
 def test_the_error_behaviour_applies_to_a_stopped_plugin() -> None:
     with Engine(start=0, limits=Limits(run_time=0.1, retries=1)) as engine:
         engine.create_database("db")
@@ -162,6 +165,7 @@ def test_queries_within_limits_are_not_hindered() -> None:
         assert outcome.logs.log_text.tolist().count("1000") == 20
 
 
+@pytest.mark.slow
 def test_millions_of_log_rows_are_bounded() -> None:
     with Engine(start=0) as engine:
         engine.create_database("db")

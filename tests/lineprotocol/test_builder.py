@@ -152,6 +152,7 @@ values = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     keys.filter(lambda name: name[0] != "#"),
     st.dictionaries(keys, texts.filter(lambda text: text and not text.endswith("\\") and not set(text) & set("\t\n"))),

@@ -141,6 +141,7 @@ def test_times_are_scaled_or_left_to_the_exact_rules(precision: str) -> None:
     assert 2**63 - 1 not in late or precision not in ("auto", "nanosecond")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     ["+1", ".5", "-.5", "1.", "-1.", "1.e5", "inf", "-inf", "nan", "NaN", "Infinity", "0x1F", "0x1Fi", "-0x1i", "1_0", "1e",
@@ -256,6 +257,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.integers(0, 2**32), st.sampled_from([0.0, 0.003, 0.03, 0.3]), st.sampled_from(["auto", "nanosecond", "second"])
@@ -268,6 +270,7 @@ def test_both_ways_agree_on_any_mixture(seed: int, share: float, precision: str)
     check("\n".join(lines) + "\n" * random.randrange(3), precision)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_both_ways_agree_after_any_byte_has_changed(seed: int) -> None:

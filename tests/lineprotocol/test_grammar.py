@@ -192,6 +192,7 @@ def test_a_line_is_printed_as_the_server_prints_it(line: Line, text: str) -> Non
 words = st.text(st.sampled_from('ab0é ,="\\#\t\n\r\0.-eitu'), max_size=30)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.one_of(words, st.sampled_from(["m f=1 ", 'm f="', ",a=b", " g=2i", "\n", " 5"])), max_size=8).map(
         "".join

@@ -61,6 +61,7 @@ def test_an_empty_word_offers_what_can_stand_there(shell: Any) -> None:
     assert "%pe help" in offered(shell, "%pe ")
 
 
+@pytest.mark.slow
 def test_other_lines_are_left_to_python(shell: Any) -> None:
     shell.user_ns["we_are_here"] = 1
     assert offered(shell, "we_ar") == ["we_are_here"]

@@ -245,6 +245,7 @@ def test_nan_and_far_times_are_shown(make_run: MakeRun, make_outcome: MakeOutcom
 cell = st.text(max_size=300) | st.sampled_from([HOSTILE, "x" * 5000, "&" * 3000])
 
 
+@pytest.mark.slow
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(texts=st.lists(cell, min_size=1, max_size=6), copies=st.integers(1, 200), failed=st.booleans())
 def test_any_outcome_is_well_formed_tame_and_small(event: Event, texts: list[str], copies: int, failed: bool) -> None:

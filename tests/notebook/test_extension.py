@@ -57,6 +57,7 @@ def test_the_notebook_shows_html_and_text(shell: Any) -> None:
     assert "^" in shown["text/html"]
 
 
+@pytest.mark.slow
 def test_outputs_survive_saving_and_export(shell: Any) -> None:
     import nbformat
     from nbconvert import HTMLExporter

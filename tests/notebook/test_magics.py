@@ -402,6 +402,7 @@ def test_a_variable_in_braces_is_a_word_of_the_servers_words(shell: Any, capsys:
     assert capsys.readouterr().out == "kept\n{2 + 2} $HOME\n\n"
 
 
+@pytest.mark.slow
 def test_triggers_go_to_a_server_and_come_back(shell: Any, tmp_path: Any) -> None:
     cell(shell, "plugin", "alerts.py --trigger alerts --trigger-spec all_tables --database weather", ALERTS)
     with Engine(start="2026-01-01", plugin_dir=tmp_path) as server:

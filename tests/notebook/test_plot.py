@@ -140,6 +140,7 @@ def test_values_that_are_no_numbers_are_left_out(engine: Engine) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_picture_is_inline_svg_in_the_ink_of_the_theme(engine: Engine) -> None:
     engine.load([*lines(range(10)), "temps,city=<script>alert(1)</script> temp=1 1"], "weather")
     bundle = chart_bundle(plot(engine, "temps"))

@@ -146,6 +146,7 @@ def test_time_is_stepped_advanced_and_run_to(engine: Engine, bench: Workbench) -
     assert "seen 1" in bench.last
 
 
+@pytest.mark.slow
 def test_a_long_advance_says_how_far_it_is(engine: Engine, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[Any] = []
     monkeypatch.setattr(bench, "send_state", lambda key: said.append((key, bench.status)))

@@ -75,6 +75,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_good_checkout_passes(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main([str(checkout), str(checkout / "scenarios.toml")]) == 0
     assert "ok     it is hot" in capsys.readouterr().out
@@ -95,6 +96,7 @@ def test_what_is_wrong_is_said(checkout: Path, capsys: pytest.CaptureFixture[str
     assert "not run: no_such_module_at_all not installed" in text
 
 
+@pytest.mark.slow
 def test_a_broken_manifest_is_said_and_its_plugin_run_all_the_same(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

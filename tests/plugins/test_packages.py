@@ -42,6 +42,7 @@ def wheel(folder: Path, name: str, version: str = "1.0") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_plugin_says_what_it_needs_then_imports_it_from_its_own_environment(tmp_path: Path) -> None:
     with Engine(start="2026-01-01", plugin_dir=tmp_path / "plugins") as engine:
         engine.write_plugin("p.py", USES.format(name="pekit_sample_one"))
@@ -67,6 +68,7 @@ def test_a_plugin_says_what_it_needs_then_imports_it_from_its_own_environment(tm
     sys.modules.pop("pekit_sample_one")
 
 
+@pytest.mark.slow
 def test_an_environment_that_is_there_is_used_by_the_next_engine(tmp_path: Path) -> None:
     (tmp_path / "needs.txt").write_text(f"{wheel(tmp_path, 'pekit_sample_two')}\n")
     with Engine(start="2026-01-01", plugin_dir=tmp_path / "plugins") as engine:

@@ -10,6 +10,8 @@ import pytest
 
 from pe_kit import Engine
 
+pytestmark = pytest.mark.slow  # a server each
+
 DB, TABLE, TOKEN = "/api/v3/configure/database", "/api/v3/configure/table", "/api/v3/configure/token"
 
 

@@ -15,6 +15,8 @@ from pe_kit.errors import EngineClosedError, UsageError
 from pe_kit.server import app as application
 from pe_kit.server import front
 
+pytestmark = pytest.mark.slow  # a server each
+
 LIMIT = "max request size (10485760 bytes) exceeded"
 
 
@@ -86,7 +88,6 @@ def test_a_client_that_never_ends_its_head_is_dropped(
     assert _raw(engine.serve(port=0).url, head) == b""
 
 
-@pytest.mark.slow
 def test_a_client_that_never_ends_its_body_is_answered_408(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application, "BODY_PATIENCE", 0.05)
     head = b"POST /api/v3/write_lp?db=d HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nm v"

@@ -242,6 +242,7 @@ def test_pandas_and_duckdb_read_the_tables(tmp_path: Path) -> None:
     assert count == [(5, 10)]
 
 
+@pytest.mark.slow
 def test_the_number_of_files_stays_small_however_many_checkpoints_there_are(tmp_path: Path) -> None:
     """Small pieces are merged into larger ones as they come."""
     with _engine(tmp_path) as engine:

@@ -191,6 +191,7 @@ def test_duplicates_in_bulk_are_merged_and_only_touched_pieces_are_copied(store:
     assert rows == {("h3", -1.0, 2.0), ("h3", -2.0, None), ("new", 7.0, None)}
 
 
+@pytest.mark.slow
 def test_bulk_written_twice_is_there_once_with_the_later_values(store: Store) -> None:
     store.write(big(300_000, g=pa.array([1] * 300_000)), "db", "ns", table="m", tags=["host"])
     store.flush()

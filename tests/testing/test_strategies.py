@@ -23,6 +23,7 @@ KINDS = {"float64": float, "int64": int, "uint64": int, "bool": bool, "utf8": st
 calm = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @calm
 @given(testing.line_protocol(SCHEMA))
 def test_line_protocol_is_accepted_by_the_exact_grammar_and_by_the_store(lp):
@@ -33,6 +34,7 @@ def test_line_protocol_is_accepted_by_the_exact_grammar_and_by_the_store(lp):
         assert set(engine.tables("db").table) == {item.line.measurement for item in items} <= set(SCHEMA)
 
 
+@pytest.mark.slow
 @calm
 @given(testing.line_protocol(SCHEMA))
 def test_the_lines_have_the_fields_of_the_schema_in_their_kinds(lp):
@@ -52,6 +54,7 @@ def test_a_line_says_exactly_what_its_row_holds(points):
         assert {name: value for name, _, value in read.fields} == point.fields
 
 
+@pytest.mark.slow
 @calm
 @given(testing.table_batches(SCHEMA))
 def test_table_batches_have_the_shape_that_process_writes_gets(batches):
@@ -117,6 +120,7 @@ def process_writes(influxdb3_local, table_batches, args=None):
 """
 
 
+@pytest.mark.slow
 def test_a_plugin_that_takes_everything_passes_given_as_source_or_file(tmp_path):
     path, seen = tmp_path / "calm.py", tmp_path / "seen"
     path.write_text(CALM)
@@ -128,6 +132,7 @@ def test_a_plugin_that_takes_everything_passes_given_as_source_or_file(tmp_path)
     assert set(seen.read_text()[30:]) <= {"0", "1"}, "a table trigger gets its table or nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "says"),
     [

@@ -158,6 +158,7 @@ def test_help_is_a_text_of_the_words() -> None:
     assert "--trigger-spec" in str(shown.value)
 
 
+@pytest.mark.slow
 def test_tokens_and_errors_travel_as_the_api_has_them() -> None:
     seen: list[tuple[str, str | None]] = []
 

@@ -44,6 +44,7 @@ series = st.tuples(st.none() | st.sampled_from(["a", "b"]), st.none() | st.integ
 slots = st.none() | st.integers(0, 9)
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.tuples(series, slots), st.none() | st.integers(-50, 50), max_size=25),
     st.sampled_from(["null", "zero", "locf", "interpolate"]),

@@ -116,6 +116,7 @@ def test_of_two_columns_with_one_name_the_last_wins() -> None:
     assert list(to_rows(table)[0]) == ["x", "y"]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.tuples(st.none() | st.integers(-9, 9), st.none() | st.sampled_from("abc")), max_size=5)),
     st.booleans(),

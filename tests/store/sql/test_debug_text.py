@@ -100,6 +100,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(values)
 def test_what_rust_writes_is_read_back(value: Any) -> None:
     assert parse_debug(_debug_text(value)) == value
