@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import as_text
 from pe_kit.duration import format_duration
-from pe_kit.engine.outcome import Event, Run, describe_error
+from pe_kit.engine.outcome import Run, describe_error
+from pe_kit.engine.records import Event
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine

@@ -15,17 +15,8 @@ from pe_kit.engine.guard import shielded
 from pe_kit.engine.invoke import Invocation, error_text
 from pe_kit.engine.localapi import QueryError
 from pe_kit.engine.memory import CEILING
-from pe_kit.engine.outcome import (
-    BatchSource,
-    CacheChange,
-    Exchange,
-    LogRow,
-    QueryRecord,
-    Rejected,
-    Response,
-    Run,
-    Written,
-)
+from pe_kit.engine.outcome import Run
+from pe_kit.engine.records import BatchSource, CacheChange, Exchange, LogRow, QueryRecord, Rejected, Response, Written
 from pe_kit.engine.strike import on_query, on_write
 from pe_kit.errors import InvalidNameError, ServerError
 from pe_kit.errors import QueryError as StoreQueryError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from pe_kit.engine.outcome import Event, Outcome, Response, Run, Runs
+from pe_kit.engine.outcome import Outcome, Run, Runs
+from pe_kit.engine.records import Event, Response
 
 __all__ = ["Collector"]
 

@@ -16,16 +16,16 @@ from pe_kit.duration import format_duration
 from pe_kit.engine.cache import PyCache
 from pe_kit.engine.call import plugin_query
 from pe_kit.engine.cron import CronError, CronExpression
-from pe_kit.engine.httpfaults import HttpSite
 from pe_kit.engine.invoke import error_text, invoke
 from pe_kit.engine.localapi import PyPluginCallApi
+from pe_kit.engine.outgoing import HttpSite
 from pe_kit.errors import InvalidNameError, LineProtocolError, ServerError
 from pe_kit.store.refusal import EMPTY, write_buffer_text
 
 if TYPE_CHECKING:
-    from pe_kit.engine.outcome import Exchange
+    from pe_kit.engine.records import Exchange
     from pe_kit.engine.runtime import Runtime
-    from pe_kit.plugins.source import Snapshot
+    from pe_kit.plugins.snapshot import Snapshot
 
 __all__ = ["test_schedule_plugin", "test_wal_plugin"]
 

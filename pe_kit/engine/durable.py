@@ -9,15 +9,15 @@ virtual time; a folder that was left in the middle of one opens at the last such
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import VirtualClock
 from pe_kit.engine.keptcache import KeptCache
-from pe_kit.engine.outcome import Event
+from pe_kit.engine.records import Event
 from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger
@@ -54,10 +54,8 @@ class Durable:
 
     def __init__(self, engine: Engine, path: str | Path) -> None:
         self._engine = engine
-        try:
+        with _usable(Path(path)):
             self.folder = DataFolder(path)
-        except OSError as error:
-            raise _unusable(Path(path), error) from error
         self.failed: StorageError | None = None
         self._changes: list[tuple[str, int, dict[str, Any]]] = []
         self._pending = 0
@@ -83,9 +81,8 @@ class Durable:
         self._start_ns = engine.now_ns
         clock, engine._clock = engine._clock, VirtualClock(engine.now_ns)
         try:
-            faults = self._recover()
-        except OSError as error:
-            raise _unusable(self.folder.path, error) from error
+            with _usable(self.folder.path):
+                faults = self._recover()
         finally:
             reached, engine._clock = engine._clock.now_ns, clock
         found = self._committed > 0
@@ -97,10 +94,8 @@ class Durable:
             history.beginning, history.earlier = beginning, self._earlier
             history.count = self._committed
             history.checkpoints = [engine._checkpoint(self._committed)]
-        try:
+        with _usable(self.folder.path):
             segment = self.folder.append_to(self.folder.last_segment())
-        except OSError as error:
-            raise _unusable(self.folder.path, error) from error
         opening = self._opening()
         if not segment.size or self._opened != opening["open"]:
             self._append(written(opening), True)
@@ -395,8 +390,12 @@ class Durable:
             self.folder.close()
 
 
-def _unusable(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"the data folder {path} cannot be used: {error.strerror or error}",
-        mend="It needs a folder that can be written to, and room on the disk.",
-    )
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"the data folder {path} cannot be used: {error.strerror or error}",
+            mend="It needs a folder that can be written to, and room on the disk.",
+        ) from error

@@ -31,9 +31,10 @@ from pe_kit.engine.guard import ShieldedLock
 from pe_kit.engine.history import Checkpoint, History, Replay, View, plugin_files, plugin_sources
 from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
 from pe_kit.engine.limits import Limits
-from pe_kit.engine.outcome import Event, Outcome, Runs
+from pe_kit.engine.outcome import Outcome, Runs
 from pe_kit.engine.pluginclock import PluginClock
 from pe_kit.engine.pluginenv import PluginEnvironment
+from pe_kit.engine.records import Event
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
 from pe_kit.engine.runtime import KEPT_RUNS, Runtime
 from pe_kit.engine.schedule import Schedule
@@ -56,7 +57,8 @@ from pe_kit.lineprotocol.builder import LineBuilder
 from pe_kit.plugins.packages import Environment, Installed, no_environment
 from pe_kit.plugins.registry import Registry
 from pe_kit.plugins.repository import PREFIX
-from pe_kit.plugins.source import PluginFolder, Snapshot
+from pe_kit.plugins.snapshot import Snapshot
+from pe_kit.plugins.source import PluginFolder
 from pe_kit.store.frames import as_payload
 from pe_kit.store.store import Store, Written
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pe_kit.engine.cache import CacheStore
-    from pe_kit.engine.outcome import CacheChange, LogRow, Run
+    from pe_kit.engine.outcome import Run
+    from pe_kit.engine.records import CacheChange, LogRow
     from pe_kit.engine.runtime import Runtime
 
 __all__ = ["cache_frame", "changes_frame", "logs_frame", "query_frame", "upcoming_frame", "writes_frame"]

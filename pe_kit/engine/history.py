@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.engine.outcome import Event, LogRow
 from pe_kit.engine.recorded import Recorded
+from pe_kit.engine.records import Event, LogRow
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.errors import ClockError, PeKitError, UsageError
 from pe_kit.plugins.repository import PREFIX

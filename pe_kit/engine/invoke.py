@@ -14,7 +14,7 @@ from time import perf_counter, thread_time  # the real ones, also within another
 from typing import Any, TextIO
 
 from pe_kit.errors import PeKitError, ServerError
-from pe_kit.plugins.source import Snapshot
+from pe_kit.plugins.snapshot import Snapshot
 
 __all__ = ["Invocation", "error_text", "invoke", "plugin_frames"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from pe_kit.engine.call import Call
-from pe_kit.engine.outcome import Response
+from pe_kit.engine.records import Response
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
 from pe_kit.errors import ServerError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from pe_kit.engine.outcome import Exchange
+from pe_kit.engine.records import Exchange
 
 __all__ = ["Recorded"]
 

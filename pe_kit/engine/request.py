@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pe_kit.engine.outcome import Response
+from pe_kit.engine.records import Response
 from pe_kit.errors import ServerError, UsageError
 
 __all__ = ["MAX_REQUEST_SIZE", "as_request", "decoded", "method_allowed", "not_found", "not_routed"]

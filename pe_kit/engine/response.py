@@ -7,7 +7,7 @@ import operator
 import re
 from typing import Any
 
-from pe_kit.engine.outcome import Response
+from pe_kit.engine.records import Response
 from pe_kit.errors import PluginError
 
 __all__ = ["error_response", "to_response"]

@@ -23,13 +23,14 @@ from pe_kit.engine.call import Call
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.faults import Faults
 from pe_kit.engine.guard import Guard, shielded
-from pe_kit.engine.httpfaults import HttpSite
 from pe_kit.engine.invoke import Invocation, error_text, invoke
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.localapi import PyPluginCallApi
-from pe_kit.engine.outcome import BatchSource, Exchange, LogRow, Response, Run
+from pe_kit.engine.outcome import Run
+from pe_kit.engine.outgoing import HttpSite
 from pe_kit.engine.ownserver import OwnServer, WouldHang
 from pe_kit.engine.queue import EventQueue
+from pe_kit.engine.records import BatchSource, Exchange, LogRow, Response
 from pe_kit.engine.response import error_response, to_response
 from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop
 from pe_kit.engine.strike import before_call, on_cache, with_batch_faults

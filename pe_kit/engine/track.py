@@ -16,7 +16,7 @@ from pe_kit.errors import UsageError, near_match
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pe_kit.plugins.source import Snapshot
+    from pe_kit.plugins.snapshot import Snapshot
 
 __all__ = ["KINDS", "ProfileRow", "Tracked", "Tracker"]
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.collect import Collector
-from pe_kit.engine.outcome import BatchSource, Event, Run
+from pe_kit.engine.outcome import Run
+from pe_kit.engine.records import BatchSource, Event
 from pe_kit.engine.runtime import Runtime
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.engine.work import Work

@@ -11,9 +11,9 @@ from pe_kit.types import TableBatch
 
 if TYPE_CHECKING:
     from pe_kit.engine.call import Call
-    from pe_kit.engine.outcome import Event
+    from pe_kit.engine.records import Event
     from pe_kit.engine.trigger_table import Trigger
-    from pe_kit.plugins.source import Snapshot
+    from pe_kit.plugins.snapshot import Snapshot
     from pe_kit.store.wal import FlushedBatch
 
 __all__ = ["Work"]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from pe_kit.clock import as_text
-from pe_kit.engine.outcome import CacheChange, LogRow, Outcome, Response, Run, Runs
+from pe_kit.engine.outcome import Outcome, Run, Runs
+from pe_kit.engine.records import CacheChange, LogRow, Response
 from pe_kit.errors import LineProtocolError, PartialWriteError, PeKitError
 from pe_kit.notebook.frames import frames
 from pe_kit.notebook.html import Cell, Room, cell, data, mark, page, pre, section, table

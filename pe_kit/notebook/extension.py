@@ -9,7 +9,8 @@ from pe_kit.engine.difference import Difference
 from pe_kit.engine.engine import Engine
 from pe_kit.engine.interrupt import AdvanceInterrupted
 from pe_kit.engine.limits import Limits
-from pe_kit.engine.outcome import Outcome, Response, Run, Runs
+from pe_kit.engine.outcome import Outcome, Run, Runs
+from pe_kit.engine.records import Response
 from pe_kit.engine.topology import Topology
 from pe_kit.engine.track import Tracked
 from pe_kit.errors import PeKitError

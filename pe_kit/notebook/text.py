@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from pe_kit.clock import as_text
 from pe_kit.duration import format_duration
-from pe_kit.engine.outcome import Outcome, Response, Run
+from pe_kit.engine.outcome import Outcome, Run
+from pe_kit.engine.records import Response
 from pe_kit.notebook.frames import frames
 from pe_kit.notebook.tree import Branch, Folded, causes, fold, ran_on
 from pe_kit.notebook.visible import count, lasting, visible

@@ -7,7 +7,6 @@ A file is compiled once per content and executed anew for every call; a folder i
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import re
@@ -15,18 +14,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import RLock
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from pe_kit.errors import PluginError, near_match
-from pe_kit.plugins.entrypoints import ENTRY_POINTS, bound_entry_points
 from pe_kit.plugins.repository import PREFIX, Fetched, Repository
+from pe_kit.plugins.snapshot import Snapshot, no_function, python_files
 
-__all__ = ["PluginFile", "PluginFolder", "PluginSource", "Snapshot"]
+__all__ = ["PluginFile", "PluginFolder", "PluginSource"]
 
 _LOCK = RLock()
 _owners: dict[str, PluginFolder] = {}  # top-level module name -> the folder whose package sys.modules holds
@@ -40,73 +37,6 @@ class PluginFile(NamedTuple):
     file_path: str
     size_bytes: int
     last_modified: int
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """A plugin's code at one moment.
-
-    Attributes:
-        filename: as the trigger names it. text: the source; of a folder, that of its ``__init__.py``.
-        root: the folder of a multi-file plugin, None for a single file and for a dry run, which never imports.
-    """
-
-    filename: str
-    text: str
-    root: str | None
-    folder: PluginFolder
-
-    @cached_property
-    def lines(self) -> list[str]:
-        """The source, line by line, for tracebacks."""
-        return self.text.splitlines()
-
-    @cached_property
-    def hash(self) -> str:
-        """SHA-256 of the content in hex; of a folder, of all its ``.py`` files."""
-        digest = hashlib.sha256()
-        if self.root is None:
-            digest.update(self.text.encode())
-        else:
-            for path in _python_files(Path(self.root)):
-                digest.update(f"{path.relative_to(self.root).as_posix()}\0".encode())
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()
-
-    @cached_property
-    def functions(self) -> tuple[str, ...]:
-        """The entry points that the source binds to plain functions, in the server's order."""
-        return bound_entry_points(self.text)
-
-    @cached_property
-    def compiled(self) -> CodeType:
-        """The source, compiled once.
-
-        Raises:
-            SyntaxError: as the server reports it, for the file ``<string>``.
-            PluginError: the source holds a null byte.
-        """
-        if "\0" in self.text:
-            raise PluginError("plugin code contains null bytes", mend="Save the file as UTF-8 text.")
-        return compile(self.text.encode(), "<string>", "exec", dont_inherit=True)
-
-    def load(self, entry: str) -> Callable[..., Any]:
-        """Give the entry point, ready to be called.
-
-        A single file is executed in a new namespace that holds nothing but ``__builtins__``: no global survives a
-        call, there is no ``__file__``, and ``__name__`` is ``builtins``. A folder is imported as a package, once.
-
-        Raises:
-            PluginError: there is no such function, or the package cannot be imported.
-            BaseException: whatever the module's own code raises.
-        """
-        if self.root is not None:
-            return self.folder._load_package(Path(self.root), entry)
-        namespace: dict[str, Any] = {}
-        exec(self.compiled, namespace)
-        if entry not in namespace:
-            raise _missing(entry, self.functions, namespace)
-        return namespace[entry]  # type: ignore[no-any-return]
 
 
 class PluginSource:
@@ -244,7 +174,7 @@ class PluginFolder:
         except PluginError:
             return []
         rows = []
-        for file in _python_files(path) if path.is_dir() else [path]:
+        for file in python_files(path) if path.is_dir() else [path]:
             name = filename if file is path else file.relative_to(path).as_posix()
             with suppress(OSError):
                 stat = file.stat()
@@ -311,13 +241,14 @@ class PluginFolder:
             raise _traversal(filename)
         return path
 
-    def _load_package(self, root: Path, entry: str) -> Callable[..., Any]:
+    def load_package(self, root: Path, entry: str) -> Callable[..., Any]:
+        """Import a folder plugin, once, and give its entry point."""
         name = root.name
         module = self._import(name, str(root.parent))
         try:
             return getattr(module, entry)  # type: ignore[no-any-return]
         except AttributeError:
-            missing = _missing(entry, (), vars(module))
+            missing = no_function(entry, (), vars(module))
             origin = getattr(module, "__file__", None) or "the interpreter"
             if not origin.startswith(str(root)):
                 missing.mend = f"`{name}` is a module from {origin}, which was there first: rename the plugin folder."
@@ -380,10 +311,6 @@ def _take_out(name: str) -> dict[str, ModuleType]:
     return {full: sys.modules.pop(full) for full in names}
 
 
-def _python_files(root: Path) -> Iterator[Path]:
-    yield from sorted(p for p in root.rglob("*.py") if "__pycache__" not in p.parts and p.is_file())
-
-
 def _refuse_traversal(filename: str) -> None:
     parts = PurePosixPath(filename.replace("\\", "/")).parts
     if not isinstance(filename, str) or ".." in parts or parts[:1] == ("/",) or re.match("[A-Za-z]:", filename):
@@ -394,18 +321,6 @@ def _traversal(filename: str) -> PluginError:
     return PluginError(
         f"Path traversal detected: plugin filename '{filename}' attempts to access files outside the plugin directory",
         mend="Name the plugin relative to the plugin folder, for example `my_plugin.py` or `team/my_plugin.py`.",
-    )
-
-
-def _missing(entry: str, functions: tuple[str, ...], namespace: Mapping[str, Any]) -> PluginError:
-    there = functions or tuple(name for name in ENTRY_POINTS if name in namespace)
-    mend = f"It defines {', '.join(there)}: is the trigger specification of the right kind? " if there else ""
-    close = near_match(entry, [n for n, v in namespace.items() if callable(v) and not n.startswith("_")])
-    if not there and close.startswith("Did you"):
-        mend = close
-    return PluginError(
-        f"the {entry} function is not present in the plugin. Should be defined as: {ENTRY_POINTS[entry]}",
-        mend=mend.strip(),
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pe_kit.duration import as_duration_ns
 from pe_kit.errors import ConflictError, NotFoundError, QueryError, ServerError, near_match
-from pe_kit.store.catalog import TableDef
+from pe_kit.store.tabledef import TableDef
 from pe_kit.types import Now, Row
 
 __all__ = ["EVICTION_NS", "CacheSet", "Rows", "first_seen_codes", "whole_seconds"]

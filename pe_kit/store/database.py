@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pe_kit.store.catalog import Catalog, TableDef
+from pe_kit.store.catalog import Catalog
 from pe_kit.store.distinctcache import DistinctCaches
 from pe_kit.store.lastcache import LastCaches
 from pe_kit.store.rows import TableRows
 from pe_kit.store.system import system_table_names
 from pe_kit.store.table import Table, TableState
+from pe_kit.store.tabledef import TableDef
 from pe_kit.types import Now
 
 __all__ = ["Database", "DatabaseState"]

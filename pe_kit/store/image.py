@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.store.catalog import CatalogState, DatabaseDef, Deleted, TableDef
+from pe_kit.store.catalog import CatalogState, DatabaseDef, Deleted
 from pe_kit.store.pieces import StoredChunk
+from pe_kit.store.tabledef import TableDef
 
 if TYPE_CHECKING:
     from pe_kit.store.database import Database

@@ -12,10 +12,11 @@ from pe_kit.errors import LineProtocolError
 from pe_kit.lineprotocol.columnar import Block, Parsed, parse_blocks
 from pe_kit.lineprotocol.grammar import Item, parse
 from pe_kit.lineprotocol.timestamps import Precision, missing_ns
-from pe_kit.store.catalog import SchemaError, Transaction
+from pe_kit.store.catalog import Transaction
 from pe_kit.store.frames import Frame
 from pe_kit.store.refusal import Source, schema_refusal
 from pe_kit.store.rows import Part
+from pe_kit.store.tabledef import SchemaError
 from pe_kit.store.validate import admit, as_row
 from pe_kit.store.wal import WalBuffer
 from pe_kit.types import Row

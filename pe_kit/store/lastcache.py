@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pe_kit.errors import near_match
 from pe_kit.store.cacheset import EVICTION_NS, CacheSet, Rows, first_seen_codes, refuse, whole_seconds
-from pe_kit.store.catalog import TableDef
+from pe_kit.store.tabledef import TableDef
 from pe_kit.types import Row
 
 __all__ = ["LastCacheDefinition", "LastCaches"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pe_kit.errors import LineProtocolError, ServerError
 from pe_kit.lineprotocol.grammar import render
-from pe_kit.store.catalog import SchemaError
+from pe_kit.store.tabledef import SchemaError
 
 if TYPE_CHECKING:
     from pe_kit.lineprotocol.grammar import GrammarError, Item, Line

@@ -13,7 +13,7 @@ from pe_kit.store.kinds import KINDS
 from pe_kit.types import Row
 
 if TYPE_CHECKING:
-    from pe_kit.store.catalog import TableDef
+    from pe_kit.store.tabledef import TableDef
 
 __all__ = ["GEN1_NS", "Ints", "Part", "TableRows", "times_of"]
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pe_kit.store.catalog import INTERNAL, Catalog, DatabaseDef, TableDef
+from pe_kit.store.catalog import INTERNAL, Catalog, DatabaseDef
 from pe_kit.store.distinctcache import DistinctCacheDefinition
 from pe_kit.store.kinds import KINDS
 from pe_kit.store.lastcache import LastCacheDefinition
 from pe_kit.store.querylog import QueryEntry, QueryLog
+from pe_kit.store.tabledef import TableDef
 
 if TYPE_CHECKING:
     from pe_kit.store.database import Database

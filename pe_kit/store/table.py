@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pe_kit.store.catalog import TableDef
 from pe_kit.store.rows import Part, TableRows
+from pe_kit.store.tabledef import TableDef
 from pe_kit.store.upsert import CHUNK_ROWS, Chunk, settle
 from pe_kit.types import Row
 

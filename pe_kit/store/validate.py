@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from pe_kit.lineprotocol.grammar import Line
 from pe_kit.lineprotocol.timestamps import Precision, to_ns
-from pe_kit.store.catalog import SchemaError, Transaction
+from pe_kit.store.catalog import Transaction
 from pe_kit.store.kinds import TAG, TIME
+from pe_kit.store.tabledef import SchemaError
 from pe_kit.types import Row, Value
 
 __all__ = ["admit", "as_row"]

@@ -12,7 +12,7 @@ from pe_kit.engine.call import Call
 from pe_kit.engine.engine import Engine
 from pe_kit.engine.frames import changes_frame, logs_frame
 from pe_kit.engine.localapi import PyPluginCallApi
-from pe_kit.engine.outcome import Event, QueryRecord, Rejected
+from pe_kit.engine.records import Event, QueryRecord, Rejected
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.engine.work import Work

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pe_kit.engine.invoke import error_text
-from pe_kit.engine.outcome import Response
+from pe_kit.engine.records import Response
 from pe_kit.engine.response import error_response, to_response
 from pe_kit.errors import PluginError
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pe_kit.engine.outcome import Event, LogRow, Outcome, Run, Runs, Written
+from pe_kit.engine.outcome import Outcome, Run, Runs
+from pe_kit.engine.records import Event, LogRow, Written
 
 T0 = 1_767_225_600_000_000_000  # 2026-01-01
 

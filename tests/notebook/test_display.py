@@ -11,18 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pe_kit.engine.outcome import (
-    CacheChange,
-    Event,
-    LogRow,
-    Outcome,
-    QueryRecord,
-    Rejected,
-    Response,
-    Run,
-    Runs,
-    Written,
-)
+from pe_kit.engine.outcome import Outcome, Run, Runs
+from pe_kit.engine.records import CacheChange, Event, LogRow, QueryRecord, Rejected, Response, Written
 from pe_kit.errors import CascadeLimitError, LineProtocolError, PartialWriteError, PeKitError, QueryError
 from pe_kit.notebook.display import error_html, outcome_html, response_html, run_html, runs_html
 

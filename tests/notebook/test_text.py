@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pe_kit.engine.outcome import CacheChange, Event, Outcome, Rejected, Response, Run
+from pe_kit.engine.outcome import Outcome, Run
+from pe_kit.engine.records import CacheChange, Event, Rejected, Response
 from pe_kit.errors import CascadeLimitError
 from pe_kit.notebook.text import outcome_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pe_kit.engine.outcome import Event
+from pe_kit.engine.records import Event
 from pe_kit.fixtures.export import as_call
 from pe_kit.fixtures.steps import Step, plain
 

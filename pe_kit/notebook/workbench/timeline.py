@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pe_kit.clock import as_text
-from pe_kit.engine.outcome import Event, Run
+from pe_kit.engine.outcome import Run
+from pe_kit.engine.records import Event
 from pe_kit.notebook.html import page
 from pe_kit.notebook.visible import count, visible
 from pe_kit.notebook.workbench.looks import button

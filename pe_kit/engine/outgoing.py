@@ -22,12 +22,12 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pe_kit.engine.call import Call
-from pe_kit.engine.outcome import Exchange, Response
 from pe_kit.engine.ownserver import Asked, WouldHang
 from pe_kit.engine.pluginclock import running_call
+from pe_kit.engine.records import Exchange, Response
 
 if TYPE_CHECKING:
-    from pe_kit.plugins.source import Snapshot
+    from pe_kit.plugins.snapshot import Snapshot
 
 __all__ = ["NOT_HELD", "HttpSite"]
 
