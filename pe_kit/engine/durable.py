@@ -213,14 +213,15 @@ class Durable:
     def _take_plugin(self, filename: str, time_ns: int, source: str) -> None:
         """Know a content of a plugin file; one that was lost in the kit's own plugin folder is put back."""
         engine = self._engine
-        engine._plugin_names.add(filename)
-        if engine._registry is not None:
-            engine._registry.remember(filename, time_ns, source)
+        if engine._code is None:
+            return
+        engine._code.names.add(filename)
+        engine._code.registry.remember(filename, time_ns, source)
         if engine.plugin_dir == self.folder.path / "plugins":
             path = engine.plugin_dir / filename
             if not path.exists() or (source and not path.stat().st_size):
                 with suppress(PeKitError):
-                    engine._folder("").write(filename, source)
+                    engine._code.folder.write(filename, source)
 
     def _take_triggers(self, rows: list[dict[str, Any]]) -> None:
         triggers = []
@@ -372,7 +373,7 @@ class Durable:
             **self._opening(), "store": image, "event": engine._history.count, "now": engine.now_ns,
             "calls": runtime.calls, "due": runtime.flush_due_ns, "ticks": runtime.ticks_from_ns,
             "triggers": self._trigger_rows(), "faults": bool(runtime.faults.rules),
-            "plugins": engine._registry.remembered() if engine._registry is not None else [],
+            "plugins": engine._code.registry.remembered() if engine._code is not None else [],
         }  # fmt: skip
         lines = [written(head, packer.blobs), *(self._cache.records() if engine.persist_cache else ())]
         return b"".join(lines) + written({"end": len(lines) + 1})

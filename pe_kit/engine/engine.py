@@ -6,13 +6,12 @@ import builtins
 import json as jsonlib
 import os
 import random
-import shlex
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import EllipsisType, TracebackType
@@ -33,6 +32,7 @@ from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Outcome, Runs
 from pe_kit.engine.pluginclock import PluginClock
+from pe_kit.engine.plugincode import PluginCode
 from pe_kit.engine.pluginenv import PluginEnvironment
 from pe_kit.engine.records import Event
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
@@ -50,14 +50,11 @@ from pe_kit.errors import (
     EngineClosedError,
     EngineOffError,
     PartialWriteError,
-    PluginError,
     UsageError,
 )
 from pe_kit.lineprotocol.builder import LineBuilder
-from pe_kit.plugins.packages import Environment, Installed, no_environment
-from pe_kit.plugins.registry import Registry
+from pe_kit.plugins.packages import Installed, no_environment
 from pe_kit.plugins.repository import PREFIX
-from pe_kit.plugins.snapshot import Snapshot
 from pe_kit.plugins.source import PluginFolder
 from pe_kit.store.frames import as_payload
 from pe_kit.store.store import Store, Written
@@ -67,6 +64,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pe_kit.backtest.run import Backtest
+    from pe_kit.plugins.registry import Registry
     from pe_kit.server.serving import Served
     from pe_kit.synth.series import Series
 
@@ -74,6 +72,7 @@ __all__ = ["Engine"]
 
 ERROR_BEHAVIORS = ("log", "retry", "disable")
 FIRING = frozenset({"write", "flush", "advance_to", "step", "call", "request"})
+SWITCH_ON = "Make the engine with a plugin_dir, or without plugin_dir=None."
 
 
 class Engine:
@@ -136,8 +135,6 @@ class Engine:
             **options, "plugin_repo": plugin_repo, "wal_flush_interval": wal_flush_interval, "seed": seed,
             "limits": self.limits, "persist_cache": persist_cache, "package_manager": package_manager,
         }  # fmt: skip
-        self._seen_code: dict[str, Snapshot] = {}
-        self._missing_then: Mapping[str, str] | None = None  # in a rebuilt past: the plugins that were gone
         self._servers: list[Served] = []
         self._clock: Clock
         if clock == "wall":
@@ -145,7 +142,7 @@ class Engine:
         else:
             whole = WallClock().now_ns // 1_000_000_000 * 1_000_000_000
             self._clock = VirtualClock(whole if start is None else as_ns(start))
-        self._private_dir: Path | None = None
+        self._remove_folder: Callable[[], object] = lambda: None
         folder = self._plugin_folder(plugin_dir)
         self.store = Store(lambda: self._clock.now_ns, **options, lock=ShieldedLock())
         interval = as_duration_ns(wal_flush_interval)
@@ -158,10 +155,10 @@ class Engine:
             self._runtime.put_around(PluginClock(self._clock, seed).around)
         if folder is not None:
             self._runtime.put_around(PluginEnvironment(folder).around)
-        self._registry = Registry(folder, self._clock) if folder is not None else None
-        self._environment = Environment(folder.path, package_manager) if folder is not None else None
+        self._code = PluginCode(folder, self._clock, package_manager) if folder is not None else None
+        if self._code is not None:
+            self._runtime.missing = self._code.needs
         self._history = History(self)
-        self._plugin_names: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
         add_system_sources(self.store, self._runtime)
         builtins.LineBuilder = LineBuilder  # type: ignore[attr-defined]  # the server injects it there too
@@ -177,9 +174,13 @@ class Engine:
             if given is None and self._durable is not None:
                 given = self._durable.folder.path / "plugins"
             if given is None:
-                self._private_dir = Path(tempfile.mkdtemp(prefix="pe_kit-plugins-"))
-                given = self._private_dir
+                given = self._own(tempfile.mkdtemp(prefix="pe_kit-plugins-"))
         return PluginFolder(given, self.plugin_repo)
+
+    def _own(self, folder: str) -> Path:
+        """Let a plugin folder go with this engine, at the latest when the process ends."""
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -199,12 +200,9 @@ class Engine:
             server.stop()
         self._runtime.stop()
         self._closed = True
-        if self._runtime.folder is not None:
-            self._runtime.folder.forget_modules()
-        if self._environment is not None:
-            self._environment.leave()
-        if self._private_dir is not None:
-            shutil.rmtree(self._private_dir, ignore_errors=True)
+        if self._code is not None:
+            self._code.close()
+        self._remove_folder()
         if self._durable is not None:
             self._durable.close()
 
@@ -248,8 +246,10 @@ class Engine:
                 )
             if self._durable is not None and self._durable.failed is not None:
                 raise self._durable.failed
-            if kind in FIRING:
-                self._note_edited_plugins()
+            if kind in FIRING and self._code is not None:
+                for filename, source in self._code.edited(self._runtime.triggers):  # so that the past keeps them
+                    edit = {"filename": filename, "source": source}
+                    self._history.record("write_plugin", self._clock.now_ns, None, edit)
             event = self._history.record(kind, self._clock.now_ns, database, data)
             collector = self._runtime.collector = Collector(event, KEPT_RUNS)
             ended = False
@@ -280,37 +280,6 @@ class Engine:
         """Call a function after each event; gives the function that ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
-
-    def _note_edited_plugins(self) -> None:
-        """Record plugin files that were edited on the disk since they were last seen, so that the past keeps them."""
-        if self._runtime.folder is None:
-            return
-        for path in {t.path for t in self._runtime.triggers if t.running}:
-            source = self._runtime.folder.resolve(path)
-            known = self._seen_code.get(path)
-            code = source.snapshot()
-            if known is not code:
-                self._seen_code[path] = code
-                if self._registry is not None:
-                    self._registry.note(path)
-                self._note_missing(path)
-                edited = known is not None and known.text != code.text and not path.startswith(PREFIX)
-                if edited and source.kind == "file":
-                    self._history.record(
-                        "write_plugin", self._clock.now_ns, None, {"filename": path, "source": code.text}
-                    )
-
-    def _note_missing(self, path: str) -> None:
-        """Let the runs of a plugin say which of its requirements are not installed, and how to install them."""
-        assert self._registry is not None
-        needs = [need.text for need in self._registry.missing(path)]
-        said = [text] if (text := getattr(self._folder("").resolve(path), "note", "")) else []
-        if needs:
-            command = f"%influxdb3 install package {' '.join(map(shlex.quote, needs))}"
-            said.append(f"{path} needs {', '.join(needs)}: not installed. {command}")
-        self._runtime.missing.pop(path, None)
-        if said:
-            self._runtime.missing[path] = "\n".join(said)
 
     # -- time -----------------------------------------------------------------------------------------------------
 
@@ -534,10 +503,11 @@ class Engine:
 
     # -- plugins and triggers -----------------------------------------------------------------------------------
 
-    def _folder(self, text: str) -> PluginFolder:
-        if self._runtime.folder is None:
-            raise EngineOffError(text, mend="Make the engine with a plugin_dir, or without plugin_dir=None.")
-        return self._runtime.folder
+    def _on(self, off: str) -> PluginCode:
+        """Give the plugins; ``off`` is the server's text where the engine is off."""
+        if self._code is None:
+            raise EngineOffError(off, mend=SWITCH_ON)
+        return self._code
 
     def write_plugin(self, filename: str, source: str) -> Path:
         """Put a plugin file into the plugin folder, replacing one that is there; gives its path.
@@ -545,16 +515,9 @@ class Engine:
         Raises:
             PluginError: the name leads out of the plugin folder, or the engine is off.
         """
-        folder = self._folder("Processing engine error: plugin error: No plugin directory configured")
+        code = self._on("Processing engine error: plugin error: No plugin directory configured")
         with self._event("write_plugin", None, filename=filename, source=source):
-            self._plugin_names.add(filename)
-            assert self._registry is not None
-            try:
-                written = folder.write(filename, source)
-                self._registry.note(filename)
-                return written
-            except PluginError as error:
-                raise PluginError(f"Processing engine error: plugin error: {error.message}", mend=error.mend) from None
+            return code.write(filename, source)
 
     def write_plugin_directory(self, name: str, files: Mapping[str, str]) -> Path:
         """Put a multi-file plugin (path in its folder -> source) in place of what is there; gives its path.
@@ -562,18 +525,14 @@ class Engine:
         Raises:
             PluginError: a name leads out of the plugin folder, or the engine is off.
         """
-        folder = self._folder("Processing engine error: plugin error: No plugin directory configured")
+        code = self._on("Processing engine error: plugin error: No plugin directory configured")
         with self._event("write_plugin_directory", None, name=name, files=dict(files)):
-            self._plugin_names.add(name)
-            try:
-                return folder.write_directory(name, files)
-            except PluginError as error:
-                raise PluginError(f"Processing engine error: plugin error: {error.message}", mend=error.mend) from None
+            return code.write_directory(name, files)
 
     @property
     def plugin_dir(self) -> Path | None:
         """The plugin folder, or None when the engine is off."""
-        return self._runtime.folder.path if self._runtime.folder is not None else None
+        return self._code.folder.path if self._code is not None else None
 
     def install_packages(self, packages: Sequence[str]) -> Installed:
         """Install Python packages for plugins, into the environment in the plugin folder; made at the first install.
@@ -587,22 +546,18 @@ class Engine:
         Raises:
             ServerError: installs are disabled (403), or there is no plugin folder (500).
         """
-        if self._environment is None:
-            raise no_environment("Make the engine with a plugin_dir, or without plugin_dir=None.")
-        if isinstance(packages, str) or not packages:
-            raise UsageError(f"packages={packages!r}", mend="Give a list: engine.install_packages(['pint'])")
-        done = self._environment.install(packages)
-        with self._lock:
-            for path in {t.path for t in self._runtime.triggers}:
-                self._note_missing(path)
-        return done
+        if self._code is None:
+            raise no_environment(SWITCH_ON)
+        return self._code.install(packages, self._runtime.triggers)
+
+    @property
+    def _registry(self) -> Registry | None:
+        return self._code.registry if self._code is not None else None
 
     @property
     def plugins(self) -> pd.DataFrame:
         """What is in the plugin folder: filename, kind, functions, version, hash, triggers, requirements."""
-        self._folder("No plugin directory configured")
-        assert self._registry is not None
-        return self._registry.frame(self._runtime.triggers)
+        return self._on("No plugin directory configured").registry.frame(self._runtime.triggers)
 
     def create_trigger(
         self,
@@ -631,7 +586,7 @@ class Engine:
         Raises:
             ServerError: as the server refuses it, in the server's order of checks; ``.mend`` says what to do.
         """
-        folder = self._folder("Plugin error: Node not configured with plugin directory")
+        code = self._on("Plugin error: Node not configured with plugin directory")
         if error_behavior not in ERROR_BEHAVIORS:
             raise UsageError(
                 f"error_behavior={error_behavior!r}",
@@ -647,10 +602,7 @@ class Engine:
         given = None if arguments is None else dict(arguments)
         with self._event("create_trigger", db, name=name, db=db, path=path, spec=spec, arguments=given,
                          run_async=run_async, error_behavior=error_behavior, disabled=disabled):  # fmt: skip
-            try:
-                folder.find(path)
-            except PluginError as error:
-                raise PluginError(f"Plugin error: {error.message}", mend=error.mend) from None
+            code.find(path)
             parsed = parse_spec(spec)
             self.store.require_database(db)
             scheduled = parsed.kind in ("every", "cron")
@@ -667,7 +619,7 @@ class Engine:
                 schedule=Schedule.of(parsed) if scheduled else None,
             )
             self._runtime.triggers.add(trigger)
-            self._note_missing(path)
+            code.note_needs(path)
             if not disabled:
                 self._runtime.triggers.start(trigger, self._clock.now_ns)
 
@@ -688,20 +640,7 @@ class Engine:
                     self._runtime.start(trigger, gone.get("missing", {}))
 
     def _look_up(self, triggers: Iterable[Trigger]) -> dict[str, dict[str, str]]:
-        """Read the plugins of triggers that start, as the server does; ``missing`` says why one cannot be had."""
-        if self._runtime.folder is None or self._closed:
-            return {}
-        missing = dict(self._missing_then or {})
-        for path in dict.fromkeys(t.path for t in triggers):
-            if self._missing_then is None:
-                try:
-                    self._runtime.folder.find(path)
-                except PluginError as error:
-                    missing[path] = error.message
-                    continue
-            if path.startswith(PREFIX) and path not in missing:
-                self._note_missing(path)
-        return {"missing": missing} if missing else {}
+        return {} if self._code is None or self._closed else self._code.look_up(triggers)
 
     def disable_trigger(self, name: str, db: str) -> None:
         """Disable a trigger; its cache is wiped. Calling it again does nothing."""
@@ -827,7 +766,7 @@ class Engine:
         Returns:
             ``{"log_lines": [...], "database_writes": {db: [...]}, "errors": [...]}``.
         """
-        code = self._code_for_test(filename)
+        code = self._on("Plugin error: Node not configured with plugin directory").for_test(filename)
         args = None if arguments is None else dict(arguments)
         with self._event("test_wal_plugin", db, filename=filename, lp=lp, db=db, arguments=args, cache_name=cache_name):
             return dryrun.test_wal_plugin(self._runtime, code, lp, db, args, cache_name)
@@ -847,18 +786,11 @@ class Engine:
             filename, db, arguments, cache_name: as the endpoint takes them.
             schedule: a bare cron expression (no ``cron:``); the next time after now is the call time.
         """
-        code = self._code_for_test(filename)
+        code = self._on("Plugin error: Node not configured with plugin directory").for_test(filename)
         args = None if arguments is None else dict(arguments)
         data = {"filename": filename, "db": db, "schedule": schedule, "arguments": args, "cache_name": cache_name}
         with self._event("test_schedule_plugin", db, **data):
             return dryrun.test_schedule_plugin(self._runtime, code, db, schedule, args, cache_name)
-
-    def _code_for_test(self, filename: str) -> Any:
-        folder = self._folder("Plugin error: Node not configured with plugin directory")
-        try:
-            return replace(folder.find(filename).snapshot(), root=None)  # dry runs never import a package
-        except PluginError as error:
-            raise PluginError(f"Plugin error: {error.message}", mend=error.mend) from None
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -940,7 +872,7 @@ class Engine:
 
     def _checkpoint(self, event: int) -> Checkpoint:
         runtime = self._runtime
-        names = self._plugin_names | {t.path for t in runtime.triggers}
+        names = {t.path for t in runtime.triggers} | (self._code.names if self._code is not None else set())
         cache, lost = runtime.cache.snapshot()
         return Checkpoint(
             event=event,
@@ -962,19 +894,17 @@ class Engine:
 
     def _twin(self, checkpoint: Checkpoint, sources: Mapping[str, str]) -> Engine:
         """Make an engine that is where a checkpoint was, with a plugin folder of its own."""
-        folder = None if self._runtime.folder is None else Path(tempfile.mkdtemp(prefix="pe_kit-plugins-"))
+        folder = None if self._code is None else tempfile.mkdtemp(prefix="pe_kit-plugins-")
         twin = Engine(start=checkpoint.now_ns, plugin_dir=folder, **self._settings)
-        twin._private_dir = folder
-        if folder is not None:
+        if folder is not None and self._code is not None and twin._code is not None:
+            twin._own(folder)
+            mine, its = self._code.folder, twin._code.folder
             given = {k: v.encode() for k, v in sources.items()}
             for name, content in {**self._history.first_files(), **checkpoint.files, **given}.items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content)
-            assert self._runtime.folder is not None
-            assert twin._runtime.folder is not None
-            twin._runtime.folder.home, twin._runtime.own = self._runtime.folder.home, self._runtime.own
-            fetched = {**self._runtime.folder.held, **self._runtime.folder.fetched()}
-            twin._runtime.folder.held = fetched | {k: v for k, v in sources.items() if k.startswith(PREFIX)}
+                (its.path / name).parent.mkdir(parents=True, exist_ok=True)
+                (its.path / name).write_bytes(content)
+            its.home, twin._runtime.own = mine.home, self._runtime.own
+            its.held = {**mine.held, **mine.fetched()} | {k: v for k, v in sources.items() if k.startswith(PREFIX)}
         twin.store.restore(checkpoint.store)
         twin._random.setstate(checkpoint.random_state)
         twin._history.count = checkpoint.event

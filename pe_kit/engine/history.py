@@ -142,17 +142,17 @@ class History:
     def first_files(self) -> dict[str, bytes]:
         """The plugin files that were there before the session wrote any of them, as its triggers first saw them."""
         engine = self._engine
-        if engine._runtime.folder is None or engine._registry is None:
+        if engine._code is None:
             return {}
         first: dict[str, str] = {}
         for event in self._events:
             if event.kind in ("create_trigger", "write_plugin"):
                 first.setdefault(str(event.data.get("path") or event.data.get("filename")), event.kind)
         names = {n for n, kind in first.items() if kind == "create_trigger" and not n.startswith(PREFIX)}
-        files = plugin_files(engine._runtime.folder.path, names)
+        files = plugin_files(engine._code.folder.path, names)
         for name in {*files, *(n for n in names if n.endswith(".py"))}:  # those that are gone, too
             with suppress(PeKitError):
-                files[name] = engine._registry.versions(name)[0].source.encode()
+                files[name] = engine._code.registry.versions(name)[0].source.encode()
         return files
 
     def nearest(self, n: int) -> Checkpoint:
@@ -317,9 +317,12 @@ def plugin_sources(plugin: str | Path | Mapping[str, str], source: str | None) -
 def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
     """Do an event again; what was refused then is refused again, silently."""
     data = dict(event.data)
-    engine._missing_then = data.pop("missing", None)
+    gone = data.pop("missing", None)
+    if engine._code is not None:
+        engine._code.gone_then = gone
     if event.kind == "write_plugin" and data["filename"] in sources:
         data["source"] = sources[data["filename"]]
     with suppress(PeKitError, KeyboardInterrupt):
         getattr(engine, event.kind)(**data)
-    engine._missing_then = None
+    if engine._code is not None:
+        engine._code.gone_then = None

@@ -85,6 +85,10 @@ class Registry:
             known.append(Version(len(known) + 1, self._clock.now_ns, snapshot.hash, snapshot.text))
         return known[-1]
 
+    def newest(self, filename: str) -> Version | None:
+        """Give the newest version that is known, without a look at the disk."""
+        return self._versions.get(_plain(filename), [None])[-1]
+
     def remember(self, filename: str, time_ns: int, source: str) -> None:
         """Take note of a content that a plugin file had earlier."""
         known = self._versions.setdefault(_plain(filename), [])

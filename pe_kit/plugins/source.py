@@ -40,7 +40,9 @@ class PluginFile(NamedTuple):
 
 
 class PluginSource:
-    """One plugin of a folder; gives its code as it is now."""
+    """One plugin of a folder; gives its code as it is now. ``note`` is what its runs say about where it came from."""
+
+    note = ""
 
     def __init__(self, folder: PluginFolder, filename: str, path: Path) -> None:
         self.filename = filename

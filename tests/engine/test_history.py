@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -106,3 +107,35 @@ def test_cache_values_that_cannot_be_copied_are_named_not_shared(engine: Engine,
 def test_an_event_that_never_was_is_said(engine: Engine) -> None:
     with pytest.raises(UsageError, match="no event 99"):
         engine.at(99)
+
+
+def test_history_holds_an_edited_plugin_once(engine: Engine, plug: Plug) -> None:
+    """One event when the engine wrote it, one when it was edited on the disk; a fork has the same events."""
+    plug(COUNT, "all_tables")
+    assert engine.plugin_dir is not None
+    path = engine.plugin_dir / "t.py"
+    path.write_text(COUNT + "# edited before it ran\n")
+    engine.write("m f=1 1", "db")
+    engine.write_plugin("t.py", COUNT + "# written again\n")
+    engine.write("m f=2 2", "db")
+    path.write_text(COUNT + "# edited after it ran\n")
+    last = engine.write("m f=3 3", "db").event.id
+    sources = [
+        e.data["source"].rpartition("\n")[0].rpartition("\n")[2] for e in engine.history if e.kind == "write_plugin"
+    ]
+    assert [s for s in sources if s.startswith("#")] == [
+        "# edited before it ran", "# written again", "# edited after it ran",
+    ]  # fmt: skip
+    assert [e.kind for e in engine.at(last).fork().history] == [e.kind for e in engine.history]
+
+
+def test_private_plugin_folders_go_with_their_engines(engine: Engine, plug: Plug) -> None:
+    plug(COUNT, "all_tables")
+    last = engine.write("m f=1 1", "db").event.id
+    fork = engine.at(last).fork()
+    view = engine.at(last)
+    folders = [fork.plugin_dir, view._engine.plugin_dir]
+    fork.close()
+    del view
+    gc.collect()
+    assert not [folder for folder in folders if folder is None or folder.exists()]
