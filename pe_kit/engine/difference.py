@@ -5,22 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.frames import cache_frame, logs_frame, query_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pe_kit.engine.engine import Engine
     from pe_kit.engine.runtime import Runtime
 
-__all__ = ["Difference", "State", "diff_frames", "diff_states"]
-
-
-class State(Protocol):
-    """What can be compared: an Engine or a View of its past."""
-
-    _runtime: Runtime
+__all__ = ["Difference", "diff_frames", "diff_states"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +131,7 @@ def _same(a: Any, b: Any, tolerance: float | None) -> bool:
         return repr(a) == repr(b)
 
 
-def diff_states(a: State, b: State) -> Difference:
+def diff_states(a: Engine, b: Engine) -> Difference:
     """Compare tables, logs and cache of two engines or views."""
     import pandas as pd
 

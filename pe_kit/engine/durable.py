@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import VirtualClock
+from pe_kit.engine.checkpoint import Checkpoint
 from pe_kit.engine.keptcache import KeptCache
 from pe_kit.engine.records import Event
 from pe_kit.engine.schedule import Schedule
@@ -90,10 +91,10 @@ class Durable:
         if found:
             if clock.virtual:
                 clock.now_ns = reached
-            beginning = replace(engine._checkpoint(0), **self._nothing())
+            beginning = replace(Checkpoint.of(engine, 0), **self._nothing())
             history.beginning, history.earlier = beginning, self._earlier
             history.count = self._committed
-            history.checkpoints = [engine._checkpoint(self._committed)]
+            history.checkpoints = [Checkpoint.of(engine, self._committed)]
         with _usable(self.folder.path):
             segment = self.folder.append_to(self.folder.last_segment())
         opening = self._opening()

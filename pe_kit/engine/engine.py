@@ -27,7 +27,7 @@ from pe_kit.engine.durable import Durable
 from pe_kit.engine.faults import Faults
 from pe_kit.engine.frames import cache_frame, logs_frame, query_frame, upcoming_frame
 from pe_kit.engine.guard import ShieldedLock
-from pe_kit.engine.history import Checkpoint, History, Replay, View, plugin_files, plugin_sources
+from pe_kit.engine.history import History, Replay, plugin_sources
 from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Outcome, Runs
@@ -54,7 +54,6 @@ from pe_kit.errors import (
 )
 from pe_kit.lineprotocol.builder import LineBuilder
 from pe_kit.plugins.packages import Installed, no_environment
-from pe_kit.plugins.repository import PREFIX
 from pe_kit.plugins.source import PluginFolder
 from pe_kit.store.frames import as_payload
 from pe_kit.store.store import Store, Written
@@ -122,7 +121,7 @@ class Engine:
             raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
         self.limits = limits or Limits()
         self.limits.check()
-        self._closed = False
+        self._closed = self._past = False
         self._lock = threading.RLock()
         self._durable = Durable(self, data_dir) if data_dir is not None else None
         if self._durable is not None:
@@ -231,7 +230,8 @@ class Engine:
             else f"{self.now:%Y-%m-%d %H:%M:%S} UTC ({'virtual' if self._clock.virtual else 'wall'})"
         )
         triggers, databases = len(self._runtime.triggers), len(self.store.database_names()) - 1
-        return f"<Engine at {state}, {triggers} triggers, {databases} databases>"
+        past = f" after event {self._history.count}," if self._past else ""
+        return f"<Engine{past} at {state}, {triggers} triggers, {databases} databases>"
 
     @contextmanager
     def _event(self, kind: str, database: str | None = None, **data: Any) -> Iterator[Collector]:
@@ -239,6 +239,11 @@ class Engine:
         with self._lock:
             if self._closed:
                 raise EngineClosedError("this engine is closed", mend="Make a new one: Engine().")
+            if self._past:
+                raise UsageError(
+                    f"engine.{kind} would change the past: this is a look at it, after event {self._history.count}",
+                    mend=".fork() gives an engine that goes on from there.",
+                )
             if self._runtime.collector is not None:
                 raise UsageError(
                     f"engine.{kind} was called from inside a plugin call",
@@ -839,17 +844,27 @@ class Engine:
         """Everything that was asked of this engine, in order."""
         return tuple(self._history.events)
 
-    def at(self, n: int) -> View:
+    def at(self, n: int) -> Engine:
         """Look at the session as it was after the event whose ``.id`` is ``n`` (0: the beginning).
+
+        Returns:
+            An engine that shows what there was and refuses what would change it; see :meth:`fork`.
 
         Raises:
             UsageError: there is no such event or it is no longer kept. ClockError: the clock is the wall clock.
         """
         with self._lock:
-            return View(self._history.rebuild(n), n)
+            past = self._history.rebuild(n)
+        past._past = True
+        return past
 
-    def compare(self, a: Engine | View, b: Engine | View) -> Difference:
-        """Give the row-aligned difference of two engines or views: tables, logs, cache."""
+    def fork(self) -> Engine:
+        """Give an engine that goes on from here; this one stays as it is."""
+        with self._lock:
+            return self._history.rebuild(self._history.count)
+
+    def compare(self, a: Engine, b: Engine) -> Difference:
+        """Give the row-aligned difference of two engines, or looks at their past: tables, logs, cache."""
         return diff_states(a, b)
 
     def replay(self, *, plugin: str | Path | Mapping[str, str], source: str | None = None) -> Replay:
@@ -869,47 +884,6 @@ class Engine:
             start = first or self._history.checkpoints[0]
             twin = self._history.rebuild(self._history.count, sources, start)
         return Replay(twin, diff_states(self, twin))
-
-    def _checkpoint(self, event: int) -> Checkpoint:
-        runtime = self._runtime
-        names = {t.path for t in runtime.triggers} | (self._code.names if self._code is not None else set())
-        cache, lost = runtime.cache.snapshot()
-        return Checkpoint(
-            event=event,
-            now_ns=self._clock.now_ns,
-            ticks_from_ns=runtime.ticks_from_ns,
-            flush_due_ns=runtime.flush_due_ns,
-            store=self.store.snapshot(),
-            writers=runtime.user_writers,
-            cache=cache,
-            lost=tuple(lost),
-            triggers=tuple(t.copy() for t in runtime.triggers),
-            routes=dict(runtime.triggers.routes),
-            logbook=tuple(runtime.logbook),
-            calls=runtime.calls,
-            random_state=self._random.getstate(),
-            files={} if runtime.folder is None else plugin_files(runtime.folder.path, names),
-            faults=runtime.faults.copy(),
-        )
-
-    def _twin(self, checkpoint: Checkpoint, sources: Mapping[str, str]) -> Engine:
-        """Make an engine that is where a checkpoint was, with a plugin folder of its own."""
-        folder = None if self._code is None else tempfile.mkdtemp(prefix="pe_kit-plugins-")
-        twin = Engine(start=checkpoint.now_ns, plugin_dir=folder, **self._settings)
-        if folder is not None and self._code is not None and twin._code is not None:
-            twin._own(folder)
-            mine, its = self._code.folder, twin._code.folder
-            given = {k: v.encode() for k, v in sources.items()}
-            for name, content in {**self._history.first_files(), **checkpoint.files, **given}.items():
-                (its.path / name).parent.mkdir(parents=True, exist_ok=True)
-                (its.path / name).write_bytes(content)
-            its.home, twin._runtime.own = mine.home, self._runtime.own
-            its.held = {**mine.held, **mine.fetched()} | {k: v for k, v in sources.items() if k.startswith(PREFIX)}
-        twin.store.restore(checkpoint.store)
-        twin._random.setstate(checkpoint.random_state)
-        twin._history.count = checkpoint.event
-        twin._runtime.restore(checkpoint, [r for r in self._runtime.runs if r.event.id <= checkpoint.event])
-        return twin
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 8181, token: str | None = None) -> Served:
         """Serve the engine by HTTP and Flight on one port, in a background thread; ready when the call returns.

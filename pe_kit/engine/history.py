@@ -1,7 +1,7 @@
 """The past of a session: the events, a checkpoint now and then, and any moment rebuilt from them.
 
-An event is plain data, enough to do it again. A checkpoint shares the tables and copies the rest. ``at(n)`` starts from
-the nearest checkpoint and does the events up to ``n`` again, in an engine of its own with its own plugin folder.
+An event is plain data, enough to do it again. ``at(n)`` starts from the nearest checkpoint and does the events up to
+``n`` again, in an engine of its own with its own plugin folder.
 """
 
 from __future__ import annotations
@@ -13,50 +13,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.engine.checkpoint import Checkpoint, plugin_files
 from pe_kit.engine.recorded import Recorded
-from pe_kit.engine.records import Event, LogRow
-from pe_kit.engine.trigger_table import Trigger
+from pe_kit.engine.records import Event
 from pe_kit.errors import ClockError, PeKitError, UsageError
 from pe_kit.plugins.repository import PREFIX
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from pe_kit.engine.cache import CacheStore
     from pe_kit.engine.difference import Difference
     from pe_kit.engine.engine import Engine
-    from pe_kit.engine.faults import Faults
-    from pe_kit.engine.outcome import Runs
 
-__all__ = ["Checkpoint", "History", "Replay", "View"]
+__all__ = ["History", "Replay", "plugin_files", "plugin_sources"]
 
 CHECKPOINT_EVERY = 256
 KEPT_EVENTS = 100_000
 KEPT_BYTES = 512 * 1024 * 1024
 KEPT_WALL_EVENTS = 1_000
 KEPT_WALL_BYTES = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
-    """The state after the event ``event`` (0: the beginning). ``lost`` names cache values that cannot be copied."""
-
-    event: int
-    now_ns: int
-    ticks_from_ns: int
-    flush_due_ns: int | None
-    store: Any
-    writers: tuple[str, ...]
-    cache: CacheStore
-    lost: tuple[str, ...]
-    triggers: tuple[Trigger, ...]
-    routes: Mapping[str, tuple[str, str]]
-    logbook: tuple[LogRow, ...]
-    calls: int
-    random_state: Any
-    files: Mapping[str, bytes]
-    faults: Faults
 
 
 class History:
@@ -106,7 +79,7 @@ class History:
     def record(self, kind: str, now_ns: int, database: str | None, data: Mapping[str, Any]) -> Event:
         """Add an event; the first one makes the checkpoint of the beginning."""
         if not self.checkpoints:
-            self.checkpoints.append(self._engine._checkpoint(0))
+            self.checkpoints.append(Checkpoint.of(self._engine, 0))
         self.count += 1
         event = Event(self.count, kind, now_ns, database, data)
         self._events.append(event)
@@ -127,7 +100,7 @@ class History:
         since = self.count - self.checkpoints[-1].event
         if since >= self._interval and self._engine._runtime.quiet:
             started = time.thread_time()
-            self.checkpoints.append(self._engine._checkpoint(self.count))
+            self.checkpoints.append(Checkpoint.of(self._engine, self.count))
             cost = time.thread_time() - started
             # about 20 µs an event: costly checkpoints are made less often, but one that was only held up is no reason
             self._interval = max(CHECKPOINT_EVERY, min(int(cost / 20e-6), 2 * self._interval))
@@ -163,7 +136,7 @@ class History:
         """
         events = self.events
         if not self.checkpoints:
-            self.checkpoints.append(self._engine._checkpoint(0))
+            self.checkpoints.append(Checkpoint.of(self._engine, 0))
         if not 0 <= n <= self.count:
             raise UsageError(
                 f"there is no event {n}: this session has events 1 to {self.count}",
@@ -183,7 +156,7 @@ class History:
         if not self._engine._clock.virtual:
             raise ClockError("the past of a wall-clock engine cannot be rebuilt", mend="Use Engine(clock='virtual').")
         checkpoint = start or self.nearest(n)
-        twin = self._engine._twin(checkpoint, sources or {})
+        twin = checkpoint.revive(self._engine, sources)
         runs = (run for run in self._engine._runtime.runs if checkpoint.event < run.event.id <= n)
         twin._runtime.answers = Recorded(exchange for run in runs for exchange in run.exchanges).take
         for event in self.events:
@@ -198,90 +171,6 @@ def _size(data: Mapping[str, Any]) -> int:
     if payload is None:
         return 200
     return int(getattr(payload, "nbytes", 0) or (len(payload) if isinstance(payload, str | bytes) else 200))
-
-
-def plugin_files(folder: Path, names: set[str]) -> dict[str, bytes]:
-    """Read plugin files and folders by name; what cannot be read is left out."""
-    out: dict[str, bytes] = {}
-    for name in sorted(names):
-        path = folder / name
-        paths = (
-            sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-            if path.is_dir()
-            else [path]
-        )
-        for file in paths:
-            try:
-                out[file.relative_to(folder).as_posix()] = file.read_bytes()
-            except (OSError, ValueError):
-                continue
-    return out
-
-
-class View:
-    """A read-only look at a past moment: tables, cache, triggers, logs and clock as they were after an event."""
-
-    def __init__(self, engine: Engine, event: int) -> None:
-        self._engine = engine
-        self._runtime = engine._runtime
-        self.event = event
-
-    def __repr__(self) -> str:
-        return f"<after event {self.event}: {self._engine!r}>"
-
-    @property
-    def now(self) -> Any:
-        """The engine's time then."""
-        return self._engine.now
-
-    @property
-    def now_ns(self) -> int:
-        """The engine's time then, int nanoseconds."""
-        return self._engine.now_ns
-
-    @property
-    def databases(self) -> pd.DataFrame:
-        """As ``Engine.databases``."""
-        return self._engine.databases
-
-    def tables(self, db: str) -> pd.DataFrame:
-        """As ``Engine.tables``."""
-        return self._engine.tables(db)
-
-    def query(self, sql: str, db: str, *, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """As ``Engine.query``."""
-        return self._engine.query(sql, db, params=params)
-
-    def query_arrow(self, sql: str, db: str, *, params: Mapping[str, Any] | None = None) -> pa.Table:
-        """As ``Engine.query_arrow``."""
-        return self._engine.query_arrow(sql, db, params=params)
-
-    @property
-    def cache(self) -> pd.DataFrame:
-        """As ``Engine.cache``."""
-        return self._engine.cache
-
-    @property
-    def triggers(self) -> pd.DataFrame:
-        """As ``Engine.triggers``."""
-        return self._engine.triggers
-
-    def logs(self, trigger: str | None = None, level: str | None = None) -> pd.DataFrame:
-        """As ``Engine.logs``."""
-        return self._engine.logs(trigger, level)
-
-    @property
-    def runs(self) -> Runs:
-        """As ``Engine.runs``."""
-        return self._engine.runs
-
-    def next_events(self, n: int = 5) -> pd.DataFrame:
-        """As ``Engine.next_events``."""
-        return self._engine.next_events(n)
-
-    def fork(self) -> Engine:
-        """An engine that goes on from here; this view and the session it came from stay as they are."""
-        return self._engine.at(self.event)._engine
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,7 +39,7 @@ from pe_kit.engine.trigger_table import Trigger, TriggerTable
 from pe_kit.engine.work import Work
 
 if TYPE_CHECKING:
-    from pe_kit.engine.history import Checkpoint
+    from pe_kit.engine.checkpoint import Checkpoint
     from pe_kit.plugins.source import PluginFolder
     from pe_kit.store.store import Store, Written
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.engine.checkpoint import Checkpoint
 from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.faults import FAULTS, Faults, Pass
 from pe_kit.engine.outcome import describe_error
@@ -44,7 +45,7 @@ def sweep_faults(engine: Engine, scenario: Callable[[Engine], Any], progress: Pr
     import pandas as pd
 
     trace: list[Pass] = []
-    start = engine._checkpoint(engine._history.count)
+    start = Checkpoint.of(engine, engine._history.count)
     clean = _run(engine, start, scenario, None, trace)
     cases = list(_cases(trace))
     rows = []
@@ -75,12 +76,12 @@ def _cases(trace: list[Pass]) -> Iterator[tuple[Pass, int, str]]:
 
 def _run(
     engine: Engine,
-    start: Any,
+    start: Checkpoint,
     scenario: Callable[[Engine], Any],
     case: tuple[str, str, int] | None,
     trace: list[Pass] | None,
 ) -> _Result:
-    twin = engine._twin(start, {})
+    twin = start.revive(engine)
     first = len(twin.runs)
     runtime = twin._runtime
     runtime.set_faults(Faults(trace=trace))

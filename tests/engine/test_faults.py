@@ -125,7 +125,7 @@ def test_faults_are_part_of_the_past_and_a_seed_decides_chances(careful: Engine)
     careful.inject("query", "error", when={"chance": 0.5}, times=None)
     scenario(careful)
     last = careful.history[-1].id
-    assert outs(careful.at(last)._engine) == outs(careful)
+    assert outs(careful.at(last)) == outs(careful)
 
 
 def test_mistakes_are_answered_with_what_was_meant(engine: Engine) -> None:

@@ -134,8 +134,22 @@ def test_private_plugin_folders_go_with_their_engines(engine: Engine, plug: Plug
     last = engine.write("m f=1 1", "db").event.id
     fork = engine.at(last).fork()
     view = engine.at(last)
-    folders = [fork.plugin_dir, view._engine.plugin_dir]
+    folders = [fork.plugin_dir, view.plugin_dir]
     fork.close()
     del view
     gc.collect()
     assert not [folder for folder in folders if folder is None or folder.exists()]
+
+
+def test_the_past_is_looked_at_only(engine: Engine, plug: Plug) -> None:
+    plug(COUNT, "all_tables")
+    last = engine.write("m f=1 1", "db").event.id
+    view = engine.at(last)
+    for change in (
+        lambda: view.write("m f=2 2", "db"), lambda: view.advance("1m"), lambda: view.delete_trigger("t", "db"),
+        lambda: view.restart(),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=r"would change the past.*after event \d+\n.*fork"):
+            change()
+    assert repr(view).startswith(f"<Engine after event {last}, at ")
+    assert len(view.fork().write("m f=2 2", "db").runs) == len(engine.fork().write("m f=2 2", "db").runs)

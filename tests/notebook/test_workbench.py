@@ -284,7 +284,7 @@ def test_the_slider_shows_the_past_and_the_next_event_returns_to_now(engine: Eng
     assert bench.code == f"engine.at({first})"
     bench.do("pane", pane="tables")
     assert "rows 1 to 1 of 1" in bench.body
-    folder = bench._view._engine.plugin_dir
+    folder = bench._view.plugin_dir
     engine.write("m f=3 1767225602", "db")
     assert "rows 1 to 3 of 3" in bench.body
     assert not folder.exists(), "the past's own plugin folder is gone"

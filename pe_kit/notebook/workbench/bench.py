@@ -34,7 +34,6 @@ from pe_kit.notebook.workbench.timeline import timeline_html
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
-    from pe_kit.engine.history import View
 
 __all__ = ["Workbench"]
 
@@ -84,7 +83,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self._engine = engine
         self._variable = variable
         self._fired: list[tuple[str, str, Values]] = []
-        self._view: View | None = None
+        self._view: Engine | None = None
         self._working = self._due = False
         self._looked = 0.0
         self._panes = Panes(engine, variable)
@@ -244,7 +243,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     # -- the past -------------------------------------------------------------------------------------------------
 
     @property
-    def _state(self) -> Engine | View:
+    def _state(self) -> Engine:
         return self._engine if self._view is None else self._view
 
     def _do_travel(self, values: Values) -> None:
@@ -275,7 +274,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     def _leave(self) -> None:
         """Close the engine of the past that was looked at: it has a folder of its own."""
         if self._view is not None:
-            self._view._engine.close()
+            self._view.close()
             self._view = None
 
     # -- looking ------------------------------------------------------------------------------------------------
@@ -335,7 +334,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         database, name = json.loads(values["table"])
         sql = chart_sql(self._state._runtime.store.table(database, name), values.get("field", ""))
         self.code = f"{self._variable}.plot({sql!r}, {database!r})"
-        bundle = chart_bundle(plot(self._state, sql, database))  # type: ignore[arg-type]  # a View is queried alike
+        bundle = chart_bundle(plot(self._state, sql, database))
         self.chart, self.status = bundle.get("text/html") or bundle.get("image/svg+xml", ""), "✔ drawn"
 
     def _do_session(self, _: Values) -> None:
@@ -399,7 +398,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
             self._panes.given["runs"].pop("event", None)
         state = self._state
         self.latest = self._engine._history.count
-        self.moment = self.latest if self._view is None else self._view.event
+        self.moment = self.latest if self._view is None else self._view._history.count
         now = "virtual time" if self._engine.is_virtual else "wall clock"
         self.clock = page(f"<b>{as_text(state.now_ns)}</b> {now if self._view is None else 'then'}")
         self.which = "now" if self._view is None else f"as it was after event {self.moment} of {self.latest}"

@@ -20,7 +20,6 @@ from pe_kit.notebook.visible import count, show_object, visible
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
-    from pe_kit.engine.history import View
     from pe_kit.notebook.workbench.rows import Page
 
 __all__ = ["ROWS", "button", "cache_html", "logs_html", "pages", "rows_html", "runs_html", "triggers_html"]
@@ -28,8 +27,6 @@ __all__ = ["ROWS", "button", "cache_html", "logs_html", "pages", "rows_html", "r
 ROWS = 50
 _LONG_KEY = 500
 _DEEP = 24
-
-State = "Engine | View"
 
 
 def button(do: str, given: Any, text: str, label: str = "", *, key: bool = True) -> str:
@@ -47,7 +44,7 @@ def pages(do: str, number: int, last: int, said: str) -> str:
     return f'<div class="pe-bar">{back}<span>{escape(said)}</span>{on}</div>'
 
 
-def triggers_html(state: Engine | View) -> str:
+def triggers_html(state: Engine) -> str:
     """State, settings, next time, calls, errors, p50, a sparkline of durations; buttons to enable and disable."""
     rows = []
     for t in islice(state._runtime.triggers, 200):
@@ -74,7 +71,7 @@ def _spark(values: list[float]) -> str:
     return "".join("▁▂▃▄▅▆▇█"[min(7, int(8 * v / top))] for v in values)
 
 
-def cache_html(state: Engine | View) -> str:
+def cache_html(state: Engine) -> str:
     """Namespaces, keys, values that can be unfolded, and how much virtual time is left; buttons to edit and delete."""
     now, found = state.now_ns, list(state._runtime.cache.entries())
     rows = (("", _entry(now, *entry)) for entry in found[:200])
@@ -101,7 +98,7 @@ def _entry(
     return [cell(namespace), cell(owner), cell(key), value, cell(left), Cell(acts, "pe-short")]
 
 
-def logs_html(state: Engine | View, trigger: str, level: str, text: str, number: int) -> str:
+def logs_html(state: Engine, trigger: str, level: str, text: str, number: int) -> str:
     """The log rows that fit the filters, newest first, in pages."""
     signs = {"ERROR": ("pe-bad", "✘ ERROR"), "WARN": ("pe-warn", "⚠ WARN"), "INFO": ("pe-info", "ℹ INFO")}
     found = [
@@ -141,7 +138,7 @@ def rows_html(found: Page, number: int) -> str:
     return page(pages("table_page", min(number, found.pages), found.pages, said) + body + folded)
 
 
-def runs_html(state: Engine | View, number: int, event: int | None) -> str:
+def runs_html(state: Engine, number: int, event: int | None) -> str:
     """The runs, newest first, as the tree of their causes, in pages; or those of one event."""
     runs = state._runtime.runs
     total = len(runs)

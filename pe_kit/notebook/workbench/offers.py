@@ -13,7 +13,6 @@ from pe_kit.notebook.workbench.compose import TEMPLATES
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
-    from pe_kit.engine.history import View
     from pe_kit.store.table import Table
 
 __all__ = ["offers", "upcoming_html"]
@@ -21,7 +20,7 @@ __all__ = ["offers", "upcoming_html"]
 _MOST = 500
 
 
-def offers(state: Engine | View, fired: Sequence[str], table: Table | None) -> dict[str, list[list[str]]]:
+def offers(state: Engine, fired: Sequence[str], table: Table | None) -> dict[str, list[list[str]]]:
     """List name -> pairs of what is read and what it means; names of triggers and tables mean ``[database, name]``.
 
     Args:

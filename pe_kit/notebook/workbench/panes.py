@@ -15,7 +15,6 @@ from pe_kit.notebook.workbench.rows import Pager, page_sql
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
-    from pe_kit.engine.history import View
     from pe_kit.store.table import Table
 
 __all__ = ["PANES", "Panes"]
@@ -37,7 +36,7 @@ class Panes:
         self.kept = Kept(engine, variable)
         self.given: dict[str, dict[str, Any]] = {name: {} for name in PANES}
 
-    def table(self, state: Engine | View) -> Table | None:
+    def table(self, state: Engine) -> Table | None:
         """The table that is looked at: the chosen one, else the first."""
         store = state._runtime.store
         chosen = self.given["tables"].get("table")
@@ -51,7 +50,7 @@ class Panes:
                 return store.table(database, name)
         return None
 
-    def html(self, pane: str, state: Engine | View) -> str:
+    def html(self, pane: str, state: Engine) -> str:
         """What a pane shows of a state."""
         given = self.given[pane]
         if pane == "triggers":
@@ -70,7 +69,7 @@ class Panes:
         table, number = self.table(state), int(given.get("page", 1))
         return page("no tables yet") if table is None else looks.rows_html(self._pager.page(table, number), number)
 
-    def line(self, pane: str, state: Engine | View) -> str:
+    def line(self, pane: str, state: Engine) -> str:
         """The line that gives what a pane shows."""
         given = self.given[pane]
         event = getattr(state, "event", None)
