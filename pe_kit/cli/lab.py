@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,4 +28,6 @@ def lab(
         raise UsageError("JupyterLab is not installed", mend="Install it with: pip install 'pe-kit[lab]'")
     lay_out(folder)
     tour = folder / "tour.ipynb"
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(tour), *context.args]))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    command = [sys.executable, "-m", "jupyterlab", str(tour), *context.args]
+    raise typer.Exit(subprocess.call(command, env=os.environ | {"PATH": path}))  # pe-kit is a command in its terminals

@@ -42,7 +42,7 @@ def init(
     typer.echo(f"{folder}: {len(done.written)} files written, {len(done.same)} were there already")
     for name in done.kept:
         typer.echo(f"not overwritten, as it has been changed: {name}")
-    typer.echo(f"Begin with: jupyter lab {folder / '01_write_plugin.ipynb'}")
+    typer.echo(f"Begin with: pe-kit lab --folder {folder}")
 
 
 @workshop.command()

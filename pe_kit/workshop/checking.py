@@ -110,7 +110,8 @@ def attempt(number: str, source: str, *, hint: bool = False, folder: Path | None
     except UsageError as error:
         raise UsageError(error.message, mend="Mend it, and run the cell again.") from None
     card = plugin_card("The cell", source, exercise.spec)
-    notes = (card.title,) if card.tone == "warn" and (exercise.path / "fixtures").is_dir() else ()
+    said = ". ".join([card.title, *(text for name, text in card.rows if name == "mend")])
+    notes = (said,) if card.tone == "warn" and (exercise.path / "fixtures").is_dir() else ()
     before = progress.read(folder).get(number, progress.Done())
     results = check(exercise, source)
     hints = dict(before.hints)
@@ -121,8 +122,8 @@ def attempt(number: str, source: str, *, hint: bool = False, folder: Path | None
     try:
         progress.keep(folder, number, done)
     except OSError as error:
-        said = f"Not remembered: {folder / progress.FILE}: {error.strerror or error}"
-        return replace(checked, notes=(*notes, said))
+        lost = f"Not remembered: {folder / progress.FILE}: {error.strerror or error}"
+        return replace(checked, notes=(*notes, lost))
     return checked
 
 
@@ -209,7 +210,7 @@ def _findings(found: Differences) -> Iterator[Finding]:
             what = f"{noun} that should not be there" if change.change == "added" else f"{noun} is missing"
             yield Finding(what, tell(change.before), tell(change.after))
         else:
-            about = f"{change.column} of {change.key}" if change.key else change.column
+            about = f"{change.column} of {change.key}" if change.key and noun != "a log row" else change.column
             yield Finding(f"{noun}: {about}", _said(change.before), _said(change.after))
 
 

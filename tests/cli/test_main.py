@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,14 @@ def test_lab_opens_a_copy_of_the_tour_and_keeps_an_older_one(tmp_path: Path) -> 
     subprocess.run(command, capture_output=True, text=True, check=True)
     assert first.stdout[0].isdigit()
     assert (folder / "tour.ipynb").read_text(encoding="utf-8") == "mine"
+
+
+def test_pe_kit_is_a_command_in_the_terminals_of_lab(tmp_path: Path) -> None:
+    (tmp_path / "jupyterlab.py").write_text("import shutil\nprint(shutil.which('pe-kit'))")
+    environment = os.environ | {"PATH": os.defpath, "PYTHONPATH": str(tmp_path)}
+    command = [CLI, "lab", "--folder", tmp_path / "notebooks"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == CLI
 
 
 @pytest.mark.slow

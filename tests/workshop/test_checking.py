@@ -95,6 +95,20 @@ def test_what_an_answer_says_is_escaped(tmp_path: Path) -> None:
     assert "\u202e" not in html + repr(checked)
 
 
+def test_a_warning_with_another_text_is_shown_beside_the_expected_one(tmp_path: Path) -> None:
+    checked = attempt("01.1", SOLUTION.replace('f"', '"'), folder=tmp_path)
+    assert checked.results[0].findings == (
+        ("a log row: text", "'seattle is hot: 81.5'", """"{row['city']} is hot: {row['temp']}\""""),
+    )
+
+
+def test_a_function_that_cannot_be_called_is_named_with_the_mend(tmp_path: Path) -> None:
+    checked = attempt("01.1", SOLUTION.replace(", args=None", ""), folder=tmp_path)
+    assert checked.notes == (
+        "The cell: process_writes takes 2 positional arguments, 3 are given. Add the parameter `args=None` at the end.",
+    )
+
+
 def test_an_error_of_the_plugin_is_shown_with_its_line(tmp_path: Path) -> None:
     checked = attempt("01.1", SOLUTION.replace('"temp"', '"tmp"'), folder=tmp_path)
     first = checked.results[0]
