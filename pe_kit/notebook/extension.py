@@ -87,6 +87,6 @@ def _chart(chart: Any) -> Any:
 
     if altair.renderers.active != "default":
         return chart._repr_mimebundle_()
-    from pe_kit.notebook.plot import chart_bundle
+    from pe_kit.notebook.chart import chart_bundle
 
     return chart_bundle(chart)

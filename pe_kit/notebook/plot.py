@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Iterable, Iterator
-from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
 from pe_kit.engine.frames import writes_frame
 from pe_kit.engine.outcome import Outcome, Run
 from pe_kit.errors import UsageError, near_match
+from pe_kit.notebook.chart import alt
 from pe_kit.notebook.visible import count, visible
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
 
-__all__ = ["chart_bundle", "plot", "plot_outcome"]
+__all__ = ["plot", "plot_outcome"]
 
 _BYTES = 150_000
 """What the points of a whole picture may take: with its SVG it stays under 200 kB in a saved notebook."""
@@ -29,14 +26,6 @@ _SERIES = 12
 _PANELS = 4
 _GAP = 3.0
 """A gap is a step of more than so many times the median of the steps around it."""
-
-_INK = {
-    "white": "--jp-layout-color0",
-    "#000": "--jp-ui-font-color1",
-    "#888": "--jp-ui-font-color2",
-    "#ddd": "--jp-border-color2",
-}
-"""Vega's colours of paper, text, axes and grid, and what stands for them in JupyterLab's themes."""
 
 
 class _Series(NamedTuple):
@@ -242,27 +231,3 @@ def _panel(name: str, series: list[_Series], most: int) -> Any:
         .encode(x=alt.X("from:T", scale=scale), x2="to:T")
     )
     return alt.layer(*([shade] if len(gaps) else []), line).properties(width=520, height=180)
-
-
-def chart_bundle(chart: alt.TopLevelMixin) -> dict[str, Any]:
-    """Give a chart in the forms that a notebook can show without a network.
-
-    A chart is inline SVG whose ink follows the page's theme, in JupyterLab and in HTML exports alike. One with
-    parameters (sliders, selections) needs a script: JupyterLab gets it as Vega-Lite 5, which its built-in renderer
-    speaks (Altair's own default would fetch version 6 from a CDN), and exports get the SVG.
-    """
-    import vl_convert
-
-    spec = chart.to_dict()
-    svg: str = vl_convert.vegalite_to_svg(spec)
-    label = escape(str(spec.get("description", "chart")))
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{label}" style="overflow: visible" ', 1)
-    svg = re.sub(r'( id="|url\(#)', rf"\1pe{zlib.crc32(svg.encode()):x}-", svg)  # ids are the whole page's
-    for colour, variable in _INK.items():
-        for use in ("fill", "stroke"):
-            svg = svg.replace(f'{use}="{colour}"', f'{use}="var({variable}, {colour})"')
-    bundle: dict[str, Any] = {"text/plain": f"<{type(chart).__name__}>"}
-    if "params" not in spec:
-        return bundle | {"text/html": f'<div style="overflow: auto">{svg}</div>'}
-    schema = "https://vega.github.io/schema/vega-lite/v5.json"
-    return bundle | {"application/vnd.vegalite.v5+json": spec | {"$schema": schema}, "image/svg+xml": svg}

@@ -7,10 +7,11 @@ from html import escape
 from pe_kit.engine.difference import Difference
 from pe_kit.engine.topology import Topology
 from pe_kit.engine.track import Tracked
-from pe_kit.notebook.html import Room, cell, data, page, section, table
+from pe_kit.notebook.html import Cell, Room, cell, data, page, section, table
 
 __all__ = ["difference_html", "topology_html", "tracked_html"]
 
+_LEGEND = "arrows: fires, writes · dotted: reads · pale: in a plugin's source, not seen yet · dashed: possible loop"
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MOST = 190, 40, 70, 16, 60
 
 
@@ -26,7 +27,7 @@ def topology_html(graph: Topology) -> str:
         for y, node in enumerate(column):
             places[node] = (10 + x * (_WIDTH + _GAP_X), 10 + y * (_HEIGHT + _GAP_Y))
     width = max(x for x, _ in places.values()) + _WIDTH + 40
-    height = max(y for _, y in places.values()) + _HEIGHT + 30
+    height = max(y for _, y in places.values()) + _HEIGHT + 20
     arrows = "".join(_arrow(places[e.source], places[e.target], e.kind, e.seen, graph.in_loop(e))
                      for e in graph.edges if e.source in places and e.target in places)  # fmt: skip
     boxes = "".join(_box(node, places[node], graph.plugins.get(node, "")) for node in places)
@@ -38,13 +39,13 @@ def topology_html(graph: Topology) -> str:
     described = "; ".join(f"{e.source} {e.kind} {e.target}" for e in graph.edges[:40])
     svg = (
         f'<svg role="img" aria-label="{escape(described)}" viewBox="0 0 {width} {height}" width="{width}" '
-        'style="max-width:100%;height:auto;color:var(--jp-content-font-color1,currentColor);font-size:12px">'
+        f'height="{height}" style="color:var(--jp-content-font-color1,currentColor);font-size:12px">'
         '<defs><marker id="pe-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerUnits="userSpaceOnUse" '
-        'markerWidth="10" markerHeight="10" '
-        'orient="auto">'
+        'markerWidth="10" markerHeight="10" orient="auto">'
         f'<path d="M0 0L8 4L0 8z" fill="currentColor"/></marker></defs>{arrows}{boxes}</svg>'
     )
-    return page(f"{svg}{loops}{more}")
+    frame = f'<div class="pe-scroll" tabindex="0" role="group" aria-label="topology">{svg}</div>'
+    return page(f'{frame}<div class="pe-dim">{_LEGEND}</div>{loops}{more}')
 
 
 def _columns(graph: Topology, nodes: list[str]) -> list[list[str]]:
@@ -105,13 +106,11 @@ def tracked_html(seen: Tracked) -> str:
         rows = []
         for number, text in enumerate(seen.source[:1000], 1):
             hits = seen.line_hits.get(number, 0)
-            bar = f'<span aria-hidden="true">{"▇" * max(1, round(8 * hits / most)) if hits else ""}</span>'
-            rows.append(f'<tr><td class="pe-number">{number}</td><td class="pe-number">{hits or "–"}</td><td>{bar}</td>'
-                        f'<td><code>{data(text, 160)}</code></td></tr>')  # fmt: skip
-        titles = "".join(f'<th scope="col">{title}</th>' for title in ("line", "ran", "", "text"))
-        head = f"<thead><tr>{titles}</tr></thead>"
-        body = "".join(rows)[:150_000].rpartition("<tr>")[0] if sum(map(len, rows)) > 150_000 else "".join(rows)
-        parts.append(section("lines", f'<table class="pe-table">{head}<tbody>{body}</tbody></table>'))
+            bar = "▇" * max(1, round(8 * hits / most)) if hits else ""
+            code = Cell(f"<code>{data(text, 160)}</code>")
+            rows.append(("", [cell(number), Cell(f"{hits or '–'}", "pe-number"), cell(bar), code]))
+        lines = table(["line", "ran", "", "text"], rows, len(seen.source), Room(150_000), ".source")
+        parts.append(section("lines", lines))
     if seen.profile_rows:
         listed = [("", [cell(r.function), cell(r.calls), cell(round(r.own * 1e3, 3)), cell(round(r.total * 1e3, 3))])
                   for r in seen.profile_rows[:25]]  # fmt: skip

@@ -282,6 +282,8 @@ def test_the_slider_shows_the_past_and_the_next_event_returns_to_now(engine: Eng
     assert ">1<" in bench.body
     assert bench.which == f"as it was after event {first} of {first + 1}"
     assert bench.code == f"engine.at({first})"
+    bench.do("pane", pane="triggers")
+    assert bench.code == f"engine.at({first}).triggers"
     bench.do("pane", pane="tables")
     assert "rows 1 to 1 of 1" in bench.body
     folder = bench._view.plugin_dir

@@ -328,7 +328,8 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     def _do_chart(self, values: Values) -> None:
         self.status = "… drawing; the first chart starts the drawing library"
         self.send_state("status")
-        from pe_kit.notebook.plot import chart_bundle, plot
+        from pe_kit.notebook.chart import chart_bundle
+        from pe_kit.notebook.plot import plot
 
         self._filter("tables", {"table": values["table"]})
         database, name = json.loads(values["table"])

@@ -31,6 +31,7 @@ class Panes:
     """
 
     def __init__(self, engine: Engine, variable: str) -> None:
+        self._engine = engine
         self._variable = variable
         self._pager = Pager()
         self.kept = Kept(engine, variable)
@@ -72,8 +73,8 @@ class Panes:
     def line(self, pane: str, state: Engine) -> str:
         """The line that gives what a pane shows."""
         given = self.given[pane]
-        event = getattr(state, "event", None)
-        of = self._variable if event is None else f"{self._variable}.at({event})"
+        past = state is not self._engine
+        of = f"{self._variable}.at({state._history.count})" if past else self._variable
         if pane == "logs":
             trigger = given.get("trigger", "").partition(".")[2]
             chosen = {k: v for k, v in (("trigger", trigger), ("level", given.get("level"))) if v}
