@@ -14,6 +14,7 @@ from pe_kit.backtest.windows import windows
 from pe_kit.clock import as_ns, as_text
 from pe_kit.duration import as_duration_ns
 from pe_kit.engine.difference import diff_frames
+from pe_kit.engine.events import event
 from pe_kit.engine.outcome import Outcome, Run
 from pe_kit.errors import ClockError, LineProtocolError, UsageError
 
@@ -157,7 +158,7 @@ def backtest(
     rows = flushes = 0
     interrupted = False
     began = time.perf_counter()
-    with engine._event("backtest", db, data=data, db=db, table=table, tags=tuple(tags), flush_every=flush_every,
+    with event(engine, "backtest", data=data, db=db, table=table, tags=tuple(tags), flush_every=flush_every,
                        until=until, resume=resume, progress=False) as collector:  # fmt: skip
         collector.watch = tally.take
         own, runtime.progress = runtime.progress, None

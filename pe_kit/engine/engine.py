@@ -10,8 +10,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import EllipsisType, TracebackType
@@ -24,11 +23,11 @@ from pe_kit.engine.cache import PyCache
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.durable import Durable
+from pe_kit.engine.events import event, recorded
 from pe_kit.engine.faults import Faults
 from pe_kit.engine.frames import cache_frame, logs_frame, query_frame, upcoming_frame
 from pe_kit.engine.guard import ShieldedLock
 from pe_kit.engine.history import History, Replay, plugin_sources
-from pe_kit.engine.interrupt import AdvanceInterrupted, deferred_interrupt
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Outcome, Runs
 from pe_kit.engine.pluginclock import PluginClock
@@ -36,7 +35,7 @@ from pe_kit.engine.plugincode import PluginCode
 from pe_kit.engine.pluginenv import PluginEnvironment
 from pe_kit.engine.records import Event
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
-from pe_kit.engine.runtime import KEPT_RUNS, Runtime
+from pe_kit.engine.runtime import Runtime
 from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.sweep import sweep_faults
 from pe_kit.engine.system import add_system_sources
@@ -70,7 +69,6 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 ERROR_BEHAVIORS = ("log", "retry", "disable")
-FIRING = frozenset({"write", "flush", "advance_to", "step", "call", "request"})
 SWITCH_ON = "Make the engine with a plugin_dir, or without plugin_dir=None."
 
 
@@ -233,54 +231,6 @@ class Engine:
         past = f" after event {self._history.count}," if self._past else ""
         return f"<Engine{past} at {state}, {triggers} triggers, {databases} databases>"
 
-    @contextmanager
-    def _event(self, kind: str, database: str | None = None, **data: Any) -> Iterator[Collector]:
-        """Record an event and gather what it causes."""
-        with self._lock:
-            if self._closed:
-                raise EngineClosedError("this engine is closed", mend="Make a new one: Engine().")
-            if self._past:
-                raise UsageError(
-                    f"engine.{kind} would change the past: this is a look at it, after event {self._history.count}",
-                    mend=".fork() gives an engine that goes on from there.",
-                )
-            if self._runtime.collector is not None:
-                raise UsageError(
-                    f"engine.{kind} was called from inside a plugin call",
-                    mend="A plugin reaches the database through influxdb3_local only.",
-                )
-            if self._durable is not None and self._durable.failed is not None:
-                raise self._durable.failed
-            if kind in FIRING and self._code is not None:
-                for filename, source in self._code.edited(self._runtime.triggers):  # so that the past keeps them
-                    edit = {"filename": filename, "source": source}
-                    self._history.record("write_plugin", self._clock.now_ns, None, edit)
-            event = self._history.record(kind, self._clock.now_ns, database, data)
-            collector = self._runtime.collector = Collector(event, KEPT_RUNS)
-            ended = False
-            try:
-                with deferred_interrupt(self._runtime):
-                    yield collector
-                ended = True
-            except KeyboardInterrupt:
-                self._runtime.abandon()
-                reached = self._clock.now_ns
-                if kind in ("advance_to", "step"):
-                    self._history.replace_last("advance_to", {"t": reached})
-                collector.note(
-                    f"interrupted at {as_datetime(reached):%Y-%m-%d %H:%M:%S} UTC; the engine can be used further"
-                )
-                raise AdvanceInterrupted(collector.outcome(reached)) from None
-            finally:
-                self._runtime.collector = None
-                if self._durable is not None:
-                    self._durable.commit(sync=not data.get("no_sync"), refused=not ended)
-                self._history.after_event()
-                if self._durable is not None:
-                    self._durable.after_event(collector)
-        for listener in list(self._listeners):
-            listener()
-
     def on_event(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call a function after each event; gives the function that ends it."""
         self._listeners.append(listener)
@@ -317,7 +267,7 @@ class Engine:
         target = as_ns(t)
         if not self._clock.virtual or target < self._clock.now_ns:
             self._clock.move_to(target)  # raises with the reason
-        with self._event("advance_to", t=target) as collector:
+        with event(self, "advance_to", t=target) as collector:
             self._runtime.run_until(target)
         return collector.outcome(self._clock.now_ns)
 
@@ -325,7 +275,7 @@ class Engine:
         """Do the next due thing only: one WAL flush or one schedule, and what it causes."""
         if not self._clock.virtual:
             self._clock.move_to(0)
-        with self._event("step") as collector:
+        with event(self, "step") as collector:
             if not self._runtime.step():
                 collector.note("nothing is due: no schedule trigger runs and the WAL buffer is empty")
         return collector.outcome(self._clock.now_ns)
@@ -336,6 +286,7 @@ class Engine:
 
     # -- databases and tables ---------------------------------------------------------------------------------
 
+    @recorded
     def create_database(self, name: str, *, retention_period: str | timedelta | float | None = None) -> None:
         """Create a database.
 
@@ -343,41 +294,40 @@ class Engine:
             InvalidNameError, ConflictError, ServerError: as the server's ``/api/v3/configure/database``.
         """
         ns = None if retention_period is None else as_duration_ns(retention_period)
-        with self._event("create_database", name, name=name, retention_period=retention_period):
-            self.store.create_database(name, ns)
+        self.store.create_database(name, ns)
 
+    @recorded
     def delete_database(self, name: str) -> None:
         """Delete a database; its triggers are stopped, disabled and go with it: its name is free again."""
-        with self._event("delete_database", name, name=name):
-            stamped = self.store.delete_database(name)
-            for trigger in [t for t in self._runtime.triggers if t.database == name]:
-                trigger.disabled = True
-                self._runtime.triggers.stop(trigger)
-            self._runtime.triggers.move(name, stamped)
-            self._runtime.cache.drop_database(name)
+        stamped = self.store.delete_database(name)
+        for trigger in [t for t in self._runtime.triggers if t.database == name]:
+            trigger.disabled = True
+            self._runtime.triggers.stop(trigger)
+        self._runtime.triggers.move(name, stamped)
+        self._runtime.cache.drop_database(name)
 
     @property
     def databases(self) -> pd.DataFrame:
         """All databases; the first column is ``database``."""
         return self.store.databases_frame()
 
+    @recorded
     def set_retention(self, name: str, retention_period: str | timedelta | float | None) -> None:
         """Say how long rows of a database are visible; None: for ever."""
         ns = None if retention_period is None else as_duration_ns(retention_period)
-        with self._event("set_retention", name, name=name, retention_period=retention_period):
-            self.store.set_retention(name, ns)
+        self.store.set_retention(name, ns)
 
     def create_table(
         self, db: str, table: str, tags: Sequence[str], *, fields: Mapping[str, str] | None = None
     ) -> None:
         """Create a table; ``fields`` maps names to ``utf8``, ``int64``, ``uint64``, ``float64`` or ``bool``."""
-        with self._event("create_table", db, db=db, table=table, tags=list(tags), fields=dict(fields or {})):
+        with event(self, "create_table", db=db, table=table, tags=list(tags), fields=dict(fields or {})):
             self.store.create_table(db, table, tags, dict(fields or {}))
 
+    @recorded
     def delete_table(self, db: str, table: str) -> None:
         """Delete a table."""
-        with self._event("delete_table", db, db=db, table=table):
-            self.store.delete_table(db, table)
+        self.store.delete_table(db, table)
 
     def tables(self, db: str) -> pd.DataFrame:
         """The tables of a database: table, rows, columns, first_time, last_time."""
@@ -412,7 +362,7 @@ class Engine:
         """
         payload = as_payload(data, table)
         options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
-        with self._event("write", db, data=payload, db=db, no_sync=no_sync, **options) as collector:
+        with event(self, "write", data=payload, db=db, no_sync=no_sync, **options) as collector:
             written = self._runtime.write(payload, db, None, **options)
             if not no_sync:
                 self._runtime.carry()
@@ -432,7 +382,7 @@ class Engine:
         """Store what was there before the session: no trigger fires. Arguments and errors as :meth:`write`."""
         payload = as_payload(data, table)
         options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
-        with self._event("load", db, data=payload, db=db, **options) as collector:
+        with event(self, "load", data=payload, db=db, **options) as collector:
             written = self.store.load(payload, db, **options)
         return self._accepted(collector, written)
 
@@ -446,7 +396,7 @@ class Engine:
 
     def flush(self) -> Outcome:
         """Flush the WAL now, and run what that causes."""
-        with self._event("flush") as collector:
+        with event(self, "flush") as collector:
             self._runtime.flush()
             self._runtime.settle()
         return collector.outcome(self._clock.now_ns)
@@ -478,13 +428,13 @@ class Engine:
     ) -> str:
         """Create a last-value cache and give its name; SQL reads it with ``last_cache('table')``."""
         data = {"name": name, "key_columns": key_columns, "value_columns": value_columns, "count": count, "ttl": ttl}
-        with self._event("create_last_cache", db, db=db, table=table, **data):
+        with event(self, "create_last_cache", db=db, table=table, **data):
             return self.store.create_last_cache(db, table, **data)
 
+    @recorded
     def delete_last_cache(self, db: str, table: str, name: str) -> None:
         """Delete a last-value cache."""
-        with self._event("delete_last_cache", db, db=db, table=table, name=name):
-            self.store.delete_last_cache(db, table, name)
+        self.store.delete_last_cache(db, table, name)
 
     def create_distinct_cache(
         self,
@@ -498,13 +448,13 @@ class Engine:
     ) -> str:
         """Create a distinct-value cache and give its name; SQL reads it with ``distinct_cache('table')``."""
         data = {"name": name, "max_cardinality": max_cardinality, "max_age": max_age}
-        with self._event("create_distinct_cache", db, db=db, table=table, columns=list(columns), **data):
+        with event(self, "create_distinct_cache", db=db, table=table, columns=list(columns), **data):
             return self.store.create_distinct_cache(db, table, list(columns), **data)
 
+    @recorded
     def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
         """Delete a distinct-value cache."""
-        with self._event("delete_distinct_cache", db, db=db, table=table, name=name):
-            self.store.delete_distinct_cache(db, table, name)
+        self.store.delete_distinct_cache(db, table, name)
 
     # -- plugins and triggers -----------------------------------------------------------------------------------
 
@@ -514,6 +464,7 @@ class Engine:
             raise EngineOffError(off, mend=SWITCH_ON)
         return self._code
 
+    @recorded
     def write_plugin(self, filename: str, source: str) -> Path:
         """Put a plugin file into the plugin folder, replacing one that is there; gives its path.
 
@@ -521,8 +472,7 @@ class Engine:
             PluginError: the name leads out of the plugin folder, or the engine is off.
         """
         code = self._on("Processing engine error: plugin error: No plugin directory configured")
-        with self._event("write_plugin", None, filename=filename, source=source):
-            return code.write(filename, source)
+        return code.write(filename, source)
 
     def write_plugin_directory(self, name: str, files: Mapping[str, str]) -> Path:
         """Put a multi-file plugin (path in its folder -> source) in place of what is there; gives its path.
@@ -531,7 +481,7 @@ class Engine:
             PluginError: a name leads out of the plugin folder, or the engine is off.
         """
         code = self._on("Processing engine error: plugin error: No plugin directory configured")
-        with self._event("write_plugin_directory", None, name=name, files=dict(files)):
+        with event(self, "write_plugin_directory", name=name, files=dict(files)):
             return code.write_directory(name, files)
 
     @property
@@ -605,7 +555,7 @@ class Engine:
                     mend="The server takes text only: str(value) it yourself.",
                 )
         given = None if arguments is None else dict(arguments)
-        with self._event("create_trigger", db, name=name, db=db, path=path, spec=spec, arguments=given,
+        with event(self, "create_trigger", name=name, db=db, path=path, spec=spec, arguments=given,
                          run_async=run_async, error_behavior=error_behavior, disabled=disabled):  # fmt: skip
             code.find(path)
             parsed = parse_spec(spec)
@@ -637,7 +587,7 @@ class Engine:
         with self._lock:
             found = self._runtime.triggers.find(name, db)
             gone = self._look_up([found] if found is not None and found.disabled else [])
-            with self._event("enable_trigger", db, name=name, db=db, **gone):
+            with event(self, "enable_trigger", name=name, db=db, **gone):
                 self.store.require_database(db)
                 trigger = self._runtime.triggers.get(name, db)
                 if trigger.disabled:
@@ -647,27 +597,28 @@ class Engine:
     def _look_up(self, triggers: Iterable[Trigger]) -> dict[str, dict[str, str]]:
         return {} if self._code is None or self._closed else self._code.look_up(triggers)
 
+    @recorded
     def disable_trigger(self, name: str, db: str) -> None:
         """Disable a trigger; its cache is wiped. Calling it again does nothing."""
-        with self._event("disable_trigger", db, name=name, db=db):
-            self.store.require_database(db)
-            trigger = self._runtime.triggers.get(name, db)
-            if not trigger.disabled:
-                trigger.disabled = True
-                self._runtime.triggers.stop(trigger)
-                self._runtime.cache.drop_trigger(trigger.key)
-
-    def delete_trigger(self, name: str, db: str, *, force: bool = False) -> None:
-        """Delete a trigger and its cache; an enabled one needs ``force``."""
-        with self._event("delete_trigger", db, name=name, db=db, force=force):
-            self.store.require_database(db)
-            trigger = self._runtime.triggers.get(name, db)
-            if not trigger.disabled and not force:
-                raise deleted_while_running(name)
+        self.store.require_database(db)
+        trigger = self._runtime.triggers.get(name, db)
+        if not trigger.disabled:
+            trigger.disabled = True
             self._runtime.triggers.stop(trigger)
-            self._runtime.triggers.remove(trigger)
             self._runtime.cache.drop_trigger(trigger.key)
 
+    @recorded
+    def delete_trigger(self, name: str, db: str, *, force: bool = False) -> None:
+        """Delete a trigger and its cache; an enabled one needs ``force``."""
+        self.store.require_database(db)
+        trigger = self._runtime.triggers.get(name, db)
+        if not trigger.disabled and not force:
+            raise deleted_while_running(name)
+        self._runtime.triggers.stop(trigger)
+        self._runtime.triggers.remove(trigger)
+        self._runtime.cache.drop_trigger(trigger.key)
+
+    @recorded
     def declare_duration(self, trigger: str, db: str, duration: str | timedelta | float) -> None:
         """Say how much virtual time each call of a trigger takes (0 unless declared), to see back-pressure.
 
@@ -677,8 +628,7 @@ class Engine:
         if not self._clock.virtual:
             raise ClockError("under the wall clock a call takes the time that it takes", mend="See engine.triggers.")
         ns = as_duration_ns(duration)
-        with self._event("declare_duration", db, trigger=trigger, db=db, duration=duration):
-            self._runtime.triggers.get(trigger, db).declared_ns = ns
+        self._runtime.triggers.get(trigger, db).declared_ns = ns
 
     def find_trigger(self, name: str) -> Trigger | None:
         """The first trigger of a name in any database, or None."""
@@ -710,7 +660,7 @@ class Engine:
                 mend="Enable it first: engine.enable_trigger.",
             )
         when = self._clock.now_ns if at is None else as_ns(at)
-        with self._event("call", db, trigger=trigger, db=db, at=when) as collector:
+        with event(self, "call", trigger=trigger, db=db, at=when) as collector:
             self._runtime.call_now(found, when)
         return collector.outcome(self._clock.now_ns)
 
@@ -739,7 +689,7 @@ class Engine:
             body = jsonlib.dumps(json)
             headers = {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}
         data = {"method": method, "params": params, "headers": headers, "body": body}
-        with self._event("request", None, path=path, **data) as collector:
+        with event(self, "request", path=path, **data) as collector:
             if not method_allowed(method):
                 collector.response = not_found()
             elif not isinstance(request := as_request(path, method, params, headers, body), dict):
@@ -773,7 +723,7 @@ class Engine:
         """
         code = self._on("Plugin error: Node not configured with plugin directory").for_test(filename)
         args = None if arguments is None else dict(arguments)
-        with self._event("test_wal_plugin", db, filename=filename, lp=lp, db=db, arguments=args, cache_name=cache_name):
+        with event(self, "test_wal_plugin", filename=filename, lp=lp, db=db, arguments=args, cache_name=cache_name):
             return dryrun.test_wal_plugin(self._runtime, code, lp, db, args, cache_name)
 
     def test_schedule_plugin(
@@ -794,7 +744,7 @@ class Engine:
         code = self._on("Plugin error: Node not configured with plugin directory").for_test(filename)
         args = None if arguments is None else dict(arguments)
         data = {"filename": filename, "db": db, "schedule": schedule, "arguments": args, "cache_name": cache_name}
-        with self._event("test_schedule_plugin", db, **data):
+        with event(self, "test_schedule_plugin", **data):
             return dryrun.test_schedule_plugin(self._runtime, code, db, schedule, args, cache_name)
 
     # -- what there is --------------------------------------------------------------------------------------------
@@ -805,6 +755,7 @@ class Engine:
         with self._lock:
             return cache_frame(self._runtime.cache)
 
+    @recorded
     def put_cached(
         self,
         key: str,
@@ -815,13 +766,12 @@ class Engine:
         ttl: float | None = None,
     ) -> None:
         """Put a value into a trigger's cache, or without ``trigger`` into the global one, as a plugin would."""
-        with self._event("put_cached", db, key=key, value=value, trigger=trigger, db=db, ttl=ttl):
-            self._cache_of(trigger, db).put(key, value, ttl)
+        self._cache_of(trigger, db).put(key, value, ttl)
 
+    @recorded
     def delete_cached(self, key: str, *, trigger: str | None = None, db: str | None = None) -> None:
         """Delete a value from a trigger's cache, or without ``trigger`` from the global one."""
-        with self._event("delete_cached", db, key=key, trigger=trigger, db=db):
-            self._cache_of(trigger, db).delete(key)
+        self._cache_of(trigger, db).delete(key)
 
     def _cache_of(self, trigger: str | None, db: str | None) -> PyCache:
         cache = self._runtime.cache
@@ -1055,7 +1005,7 @@ class Engine:
         """
         when = None if when is None else dict(when)
         Faults().add(site, fault, when, times)  # refused before it becomes an event
-        with self._event("inject", None, site=site, fault=fault, when=when, times=times):
+        with event(self, "inject", site=site, fault=fault, when=when, times=times):
             self._runtime.faults.add(site, fault, when, times)
             self._runtime.set_faults(self._runtime.faults)
 
@@ -1064,10 +1014,10 @@ class Engine:
         """The injected faults: id, site, fault, when, times, seen (passes), struck."""
         return self._runtime.faults.frame()
 
+    @recorded
     def clear_faults(self) -> None:
         """Take all injected faults back."""
-        with self._event("clear_faults"):
-            self._runtime.set_faults(Faults())
+        self._runtime.set_faults(Faults())
 
     def sweep_faults(
         self, scenario: Callable[[Engine], Any], *, progress: Callable[[int, int], None] | None = None
@@ -1095,6 +1045,6 @@ class Engine:
             keep_cache = self._durable is not None and self.persist_cache
         with self._lock:
             gone = self._look_up(trigger for trigger in self._runtime.triggers if not trigger.disabled)
-            with self._event("restart", None, keep_cache=keep_cache, **gone) as collector:
+            with event(self, "restart", keep_cache=keep_cache, **gone) as collector:
                 self._random.seed(f"{self.seed} {collector.event.id}")  # a new process has no other's state
                 self._runtime.restart(keep_cache, gone.get("missing", {}))
