@@ -19,6 +19,7 @@ from pe_kit.store.sqltables import Tables
 if TYPE_CHECKING:
     import pyarrow as pa
     from datafusion import DataFrame, SessionContext
+    from datafusion.plan import LogicalPlan
 
     from pe_kit.store.database import Database
 
@@ -106,9 +107,12 @@ class SqlSession:
         with self._lock:
             self._tables.open(view)
             self._now_ns = view.now_ns
-            if mentions(sql):
-                sql = self._rewritten(sql, values)
-            return self.run(sql, values)
+            try:
+                if mentions(sql):
+                    sql = self._rewritten(sql, values)
+                return self.run(sql, values)
+            finally:
+                self._tables.close()
 
     def _rewritten(self, sql: str, values: Mapping[str, Any]) -> str:
         """Rewrite InfluxDB's own functions; an error of syntax is told where it stands in what was written."""
@@ -134,7 +138,7 @@ class SqlSession:
         """Plan and run DataFusion's SQL."""
         while True:
             frame = self.plan(sql, values)
-            if self._tables.has_distinct and self._tables.narrow(self._plan_text(frame)):
+            if self._tables.reducible and (plan := _optimized(frame)) and self._tables.reduce(plan):
                 frame = self.plan(sql, values)
             try:
                 result = _collected(frame)
@@ -157,12 +161,6 @@ class SqlSession:
                 return frame
             self._parallel = context = self._parallel or self._context(os.cpu_count() or 1)
 
-    def _plan_text(self, frame: DataFrame) -> str:
-        try:
-            return str(frame.optimized_logical_plan().display_indent())
-        except Exception:
-            return ""  # what is wrong shows when it runs
-
     def _error(self, error: BaseException, stage: str) -> BaseException:
         if type(error) is Exception:
             return query_error(str(error), stage=stage, tables=self._tables.view)
@@ -179,9 +177,14 @@ class Planner:
     """
 
     def __init__(self, session: SqlSession, tables: Tables, values: Mapping[str, Any]) -> None:
-        self._session, self._values = session, values
+        self._session, self._tables, self._values = session, tables, values
         self.define = session.define
         self.keep = tables.add
+
+    @property
+    def rows(self) -> int:
+        """The rows of the largest table that the statement names."""
+        return self._tables.rows
 
     def schema(self, sql: str) -> pa.Schema:
         """Plan a query; give its columns. Raises QueryError."""
@@ -211,6 +214,13 @@ def _collected(frame: DataFrame) -> pa.Table:
         schema = frame.schema()
         batches = [pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in frame.collect()]
         return pa.Table.from_batches(batches, schema)
+
+
+def _optimized(frame: DataFrame) -> LogicalPlan | None:
+    try:
+        return frame.optimized_logical_plan()
+    except Exception:
+        return None  # what is wrong shows when it runs
 
 
 def _unplannable(frame: DataFrame) -> bool:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pe_kit.store.sqlerrors import plan_error
+from pe_kit.store.timespans import ALWAYS, spans_read
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datafusion.plan import LogicalPlan
 
     from pe_kit.store.database import Database
-    from pe_kit.store.table import Table
+    from pe_kit.store.table import Reading, Table
 
 __all__ = ["Tables"]
 
@@ -24,8 +26,11 @@ _DISTINCT_SCAN = re.compile(r"TableScan: distinct_cache\(\) projection=\[(.*?)\]
 
 
 class _Known(NamedTuple):
+    """What DataFusion has of a table: the chunks at some places of a version of it."""
+
     view: Table
     version: int
+    places: Sequence[int]
     rows: int
     table: Any
 
@@ -60,7 +65,7 @@ class Tables:
         self._maker = SessionContext()
         self._known: dict[str, _Known] = {}
         self._of_query: dict[tuple[str | None, ...], Any] = {}
-        self._of_now: set[str] = set()  # tables as they are for all of the query, whatever is written meanwhile
+        self._of_now: dict[str, Reading] = {}  # tables as they are for all of the query
         self._wanted: dict[tuple[str | None, ...], Callable[[], None]] = {}
         self._distinct: dict[tuple[str | None, ...], pa.Table] = {}
         self._view: Database | None = None
@@ -92,6 +97,9 @@ class Tables:
         self._of_query.clear()
         self._distinct.clear()
         self._wanted.clear()
+
+    def close(self) -> None:
+        """End a query: its tables may change again, and pieces of them go."""
         self._of_now.clear()
 
     def supply(self) -> bool:
@@ -118,16 +126,43 @@ class Tables:
             if known is None or known.view is not table or known.version != table.version:
                 self._wanted["iox", name] = lambda: self._learn(name)
                 return None
-            self._of_now.add(name)
+            self._of_now[name] = table.reading()
         self.rows = max(self.rows, known.rows)
         return known.table
 
     def _learn(self, name: str) -> None:
-        table = self.view.table(name)
-        version, batches = table.version, table.batches()
+        """Read a table; of a large one only its columns, until it is known which of its rows a plan reads."""
+        reading = self._of_now[name] = self.view.table(name).reading()
+        self._give(name, () if reading.large else range(len(reading.chunks)))
+
+    def _give(self, name: str, places: Sequence[int]) -> None:
+        reading = self._of_now[name]
+        batches = reading.batches(places)
         rows = sum(batch.num_rows for batch in batches)
-        self._known[name] = _Known(table, version, rows, self._register(table.schema, batches))
-        self._of_now.add(name)
+        table = self._register(reading.schema, batches)
+        self._known[name] = _Known(self.view.table(name), reading.version, places, rows, table)
+
+    @property
+    def reducible(self) -> bool:
+        """Whether the query names a table or a cache of which it is worth knowing how much the plan reads."""
+        return bool(self._distinct) or any(reading.large for reading in self._of_now.values())
+
+    def reduce(self, plan: LogicalPlan) -> bool:
+        """Give what an optimized plan reads and no more; say whether the statement must be planned again."""
+        return any([self._narrow(plan.display_indent()), self._choose(plan)])
+
+    def _choose(self, plan: LogicalPlan) -> bool:
+        """Read of large tables the chunks of the times that a plan reads."""
+        spans, changed = spans_read(plan), False
+        for name, reading in self._of_now.items():
+            if reading.large and (spans is None or name in spans):
+                places = reading.places(ALWAYS if spans is None else spans[name])
+                if places != self._known[name].places:
+                    self._give(name, places)
+                    changed = True
+        if changed:
+            self.rows = 0
+        return changed
 
     def _system_table(self, name: str) -> Any:
         if name not in self.view.system_table_names():
@@ -160,12 +195,7 @@ class Tables:
         found = self._distinct[kind, *texts] = self.view.distinct_cache(table, rest[0] if rest else None)
         return found
 
-    @property
-    def has_distinct(self) -> bool:
-        """Whether the query reads a distinct-value cache that is still as deep as it is kept."""
-        return bool(self._distinct)
-
-    def narrow(self, plan: str) -> bool:
+    def _narrow(self, plan: str) -> bool:
         """Walk distinct-value caches no deeper than the columns that a plan reads; say whether that changed anything.
 
         Source: ``to_record_batch`` in influxdb3_cache/src/distinct_cache/cache.rs. With several caches in one plan they

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import lru_cache, reduce
 from typing import Any, NamedTuple
@@ -12,11 +12,14 @@ import pyarrow as pa
 
 from pe_kit.store.rows import Part, TableRows
 from pe_kit.store.tabledef import TableDef
+from pe_kit.store.timespans import Span
 from pe_kit.store.upsert import CHUNK_ROWS, Chunk, settle
 from pe_kit.types import Row
 
-__all__ = ["Table", "TableState"]
+__all__ = ["Reading", "Table", "TableState"]
 
+LARGE_ROWS = CHUNK_ROWS
+"""Of tables with more rows only those chunks are read that have times a plan asks for."""
 _MERGED_ROWS = 65_536
 _TAIL_ROWS = 4096
 _versions = itertools.count(1)
@@ -31,6 +34,27 @@ class TableState(NamedTuple):
     tail_rows: int
     tail_start: int
     end: int
+
+
+class Reading(NamedTuple):
+    """What a query sees of a table, whatever is written meanwhile; pieces are read when their rows are asked for."""
+
+    version: int
+    schema: pa.Schema
+    chunks: list[Chunk]
+
+    @property
+    def large(self) -> bool:
+        """Whether reading only a part of it is worth a second look at the plan."""
+        return sum(map(len, self.chunks)) > LARGE_ROWS
+
+    def places(self, span: Span) -> tuple[int, ...]:
+        """Say which chunks may have rows of a span of time."""
+        return tuple(at for at, c in enumerate(self.chunks) if c.low <= span[1] and c.high >= span[0])
+
+    def batches(self, places: Iterable[int]) -> list[pa.RecordBatch]:
+        """Give the rows of some chunks, as :meth:`Table.batches` gives all."""
+        return [_aligned(self.chunks[at].batch, self.schema) for at in places]
 
 
 class Table:
@@ -112,7 +136,14 @@ class Table:
 
         Data that had no duplicates is what was written, not a copy.
         """
-        return [_aligned(chunk.batch, self.schema) for chunk in self._chunks()]
+        reading = self.reading()
+        return reading.batches(range(len(reading.chunks)))
+
+    def reading(self) -> Reading:
+        """Give what a query sees that begins now."""
+        with self._lock:
+            chunks = self._chunks()
+            return Reading(self._version, self.schema, chunks)
 
     def extent(self) -> tuple[int, int | None, int | None]:
         """Count the rows that :meth:`batches` gives and name their first and last time, None if there are none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +10,8 @@ import pytest
 
 from pe_kit.errors import QueryError
 from pe_kit.store.sql import run_query
+from pe_kit.store.table import Reading
+from pe_kit.store.upsert import Chunk
 
 TAG = pa.dictionary(pa.int32(), pa.utf8())
 
@@ -30,8 +32,17 @@ class FakeTable:
         self.version += 1
 
     def batches(self) -> list[pa.RecordBatch]:
-        self.reads += 1
         return self._batches
+
+    def reading(self) -> Reading:
+        table = self
+
+        class Counted(Reading):
+            def batches(self, places: Iterable[int]) -> list[pa.RecordBatch]:
+                table.reads += 1
+                return super().batches(places)
+
+        return Counted(self.version, self.schema, [Chunk.of(batch) for batch in self._batches if len(batch)])
 
 
 class FakeView:
