@@ -20,7 +20,7 @@ from pe_kit.engine.records import BatchSource, CacheChange, Exchange, LogRow, Qu
 from pe_kit.engine.strike import on_query, on_write
 from pe_kit.errors import InvalidNameError, ServerError
 from pe_kit.errors import QueryError as StoreQueryError
-from pe_kit.lineprotocol.grammar import split_lines
+from pe_kit.lineprotocol.pieces import split_lines
 from pe_kit.store.conversion import to_rows
 from pe_kit.store.refusal import write_buffer_text
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from pe_kit.lineprotocol.pieces import piece_end, piece_start
 from pe_kit.lineprotocol.timestamps import INT64_MAX, INT64_MIN
 from pe_kit.types import Value
 
@@ -20,10 +21,8 @@ __all__ = [
     "Line",
     "parse",
     "parse_line",
-    "piece_end",
     "read_item",
     "render",
-    "split_lines",
 ]
 
 STRING_LIMIT = 1_048_576
@@ -88,9 +87,6 @@ _PLAIN = re.compile(
 _PLAIN_TAGS = re.compile(rf",({_NAME})=({_NAME})")
 _PLAIN_FIELDS = re.compile(rf",?({_NAME})=({_VALUE})(?=,|\Z)")
 
-_SPACE_OR_LF = re.compile(r"\\.|[ \n]", re.DOTALL)
-_AFTER_SPACE = re.compile(r'\\.|[=,"\n]', re.DOTALL)
-_BLANK = re.compile(r"[ \t\n]*")
 _SPACES = re.compile(r" *")
 _STOP = {
     "measurement": re.compile(r"[ \t\n\0,\\]"),
@@ -123,7 +119,7 @@ def read_item(text: str, position: int, number: int) -> tuple[Item | None, int]:
             end = match.end() - (text[match.end() - 1] == "\n")
             return Item(number, position, text[position:end], line, None), end + 1
     end = piece_end(text, position)
-    start = _skip_blank(text, position, end)
+    start = piece_start(text, position, end)
     if start == end:
         return None, end + 1
     piece = text[start:end]
@@ -145,45 +141,6 @@ def parse_line(piece: str) -> Line:
         if line:
             return line
     return _parse_any(piece)
-
-
-def split_lines(text: str) -> Iterator[str]:
-    """Split a text where the server ends lines: not at a line feed after a backslash or within a quoted value."""
-    position = 0
-    while position <= len(text):
-        end = piece_end(text, position)
-        yield text[position:end]
-        position = end + 1
-
-
-def piece_end(text: str, start: int) -> int:
-    """Give the offset of the line feed that ends the piece starting at ``start``, or the length of the text."""
-    end = text.find("\n", start)
-    if end < 0:
-        end = len(text)
-    if text.find("\\", start, end) < 0 and text.find('"', start, end) < 0:
-        return end
-    space = next((m for m in _SPACE_OR_LF.finditer(text, start) if m[0] in " \n"), None)
-    if space is None:
-        return len(text)
-    if space[0] == "\n":
-        return space.start()
-    equals = commas = 0
-    quoted = False
-    for match in _AFTER_SPACE.finditer(text, space.end()):
-        char = match[0]
-        if char == '"':
-            if equals > commas:
-                quoted = not quoted
-        elif quoted:
-            continue
-        elif char == "=":
-            equals += 1
-        elif char == ",":
-            commas += 1
-        elif char == "\n":
-            return match.start()
-    return len(text)
 
 
 def render(line: Line) -> str:
@@ -402,18 +359,6 @@ def _integer(digits: str, lowest: int, highest: int) -> int | None:
 def _check_size(text: str, offset: int) -> None:
     if len(text) > STRING_LIMIT // 4 and len(text.encode("utf-8", "surrogatepass")) > STRING_LIMIT:
         raise GrammarError("String is greater than 1MB", offset)
-
-
-def _skip_blank(text: str, start: int, end: int) -> int:
-    """Give where the first thing of a piece that is neither blank nor comment starts, or ``end``."""
-    while True:
-        match = _BLANK.match(text, start, end)
-        start = match.end() if match else start
-        if not text.startswith("#", start, end):
-            return start
-        start = text.find("\n", start, end)
-        if start < 0:
-            return end
 
 
 def _spaces(piece: str, position: int) -> int:

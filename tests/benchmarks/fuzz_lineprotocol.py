@@ -16,7 +16,8 @@ from random import Random
 import pyarrow as pa
 
 from pe_kit.lineprotocol.columnar import parse_blocks
-from pe_kit.lineprotocol.grammar import parse, render, split_lines
+from pe_kit.lineprotocol.grammar import parse, render
+from pe_kit.lineprotocol.pieces import split_lines
 from pe_kit.lineprotocol.timestamps import Precision, to_ns
 
 GOOD = (

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pe_kit.lineprotocol.grammar import STRING_LIMIT, GrammarError, Line, parse, parse_line, render, split_lines
+from pe_kit.lineprotocol.grammar import STRING_LIMIT, GrammarError, Line, parse, parse_line, render
+from pe_kit.lineprotocol.pieces import split_lines
 
 
 def only(text: str) -> Line | str:
