@@ -9,7 +9,6 @@ from threading import Lock
 from time import perf_counter  # the real one, whatever is patched while plugins run
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.duration import format_duration
 from pe_kit.engine.cache import PyCache
 from pe_kit.engine.guard import shielded
 from pe_kit.engine.invoke import Invocation, error_text
@@ -17,6 +16,7 @@ from pe_kit.engine.localapi import QueryError
 from pe_kit.engine.memory import CEILING
 from pe_kit.engine.outcome import Run
 from pe_kit.engine.records import BatchSource, CacheChange, Exchange, LogRow, QueryRecord, Rejected, Response, Written
+from pe_kit.engine.response import error_response
 from pe_kit.engine.strike import on_query, on_write
 from pe_kit.errors import InvalidNameError, ServerError
 from pe_kit.errors import QueryError as StoreQueryError
@@ -177,6 +177,20 @@ class Call:
         self.rejected.append(Rejected(database, text))
         self.log("ERROR", f"error running {kind} plugin: {text}")
 
+    def failed(self, error: BaseException, stage: str) -> Response | None:
+        """Log an error as its trigger kind and error behaviour do; only request plugins answer."""
+        trigger, text = self.work.trigger, error_text(error)
+        if trigger.kind == "request":
+            text = f"Python function call failed: {text}" if stage == "call" else text
+            self.log("ERROR", f"error running request plugin: {text}")
+            return error_response(text)
+        if trigger.error_behavior == "log":
+            self.log("ERROR", f"error executing {trigger.kind} plugin: {text}")
+            if trigger.kind == "schedule":
+                how = "async scheduled" if trigger.run_async else "scheduled"
+                self.log("ERROR", f"error running {how} plugin: {text}")
+        return None
+
     def cache(self) -> PyCache:
         """Give the plugin its cache; expired values are swept now and then, as on the server."""
         store = self.runtime.cache
@@ -190,22 +204,15 @@ class Call:
             if why := self.runtime.unkept(where, key, after):
                 self.notes.append(why)
 
-    def finished_text(self, now_ns: int) -> str:
-        """The text of the framework's last row; durations are virtual."""
-        return f"finished execution in {format_duration(now_ns - self.started_ns)}"
-
-    def _excess(self) -> tuple[str, ...]:
-        lost = self.logged - len(self.log_rows)
-        return (f"it logged {self.logged:,} rows; the newest {KEPT_LOG_ROWS:,} are kept",) if lost else ()
-
-    def _missing(self) -> tuple[str, ...]:
-        text = self.runtime.missing.get(self.work.trigger.path)
-        return () if text is None else (text,)
-
     def as_run(self, done: Invocation, response: Response | None) -> Run:
         """End the call."""
         work, trigger = self.work, self.work.trigger
         source = None
+        lost, needs = self.logged - len(self.log_rows), self.runtime.missing.get(trigger.path)
+        if lost:
+            self.notes.append(f"it logged {self.logged:,} rows; the newest {KEPT_LOG_ROWS:,} are kept")
+        if needs is not None:
+            self.notes.append(needs)
         if work.batch is not None:
             source = BatchSource(work.table_batches)
             self.runtime.keep_batch(source)
@@ -237,7 +244,7 @@ class Call:
             request=work.request,
             slept_ns=self.slept_ns,
             printed=done.printed,
-            notes=(*done.notes, *self.notes, *self._excess(), *self._missing()),
+            notes=(*done.notes, *self.notes),
             faults=tuple(self.faults),
             source=source,
             tracked=self.tracked() if self.tracked is not None else None,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import as_text
@@ -19,6 +18,7 @@ from pe_kit.engine.cron import CronError, CronExpression
 from pe_kit.engine.invoke import error_text, invoke
 from pe_kit.engine.localapi import PyPluginCallApi
 from pe_kit.engine.outgoing import HttpSite
+from pe_kit.engine.work import call_time, scheduled_text
 from pe_kit.errors import InvalidNameError, LineProtocolError, ServerError
 from pe_kit.store.refusal import EMPTY, write_buffer_text
 
@@ -125,12 +125,12 @@ def test_schedule_plugin(
         return {"trigger_time": None, **_answer(errors=[f"invalid cron syntax: {error}"])}
     if due is None:
         return {"trigger_time": None, **_answer(errors=[f"cron schedule never triggers: {expression}"])}
-    at = datetime(1970, 1, 1) + timedelta(seconds=due)
+    due_ns = due * 1_000_000_000
     call = _DryCall(runtime, database, cache_name)
-    call.log("INFO", f"starting execution with scheduled time {at:%Y-%m-%d %H:%M:%S} UTC")
-    answer = _finish(runtime, call, code, "process_scheduled_call", at, arguments)
+    call.log("INFO", scheduled_text(due_ns))
+    answer = _finish(runtime, call, code, "process_scheduled_call", call_time(due_ns), arguments)
     failed = any(error.startswith("error executing plugin: ") for error in answer["errors"])
-    return {"trigger_time": None if failed else as_text(due * 1_000_000_000), **answer}
+    return {"trigger_time": None if failed else as_text(due_ns), **answer}
 
 
 def _answer(

@@ -13,17 +13,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import Clock
+from pe_kit.duration import format_duration
 from pe_kit.engine.cache import CacheStore
 from pe_kit.engine.call import Call
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.faults import Faults
 from pe_kit.engine.guard import Guard, shielded
-from pe_kit.engine.invoke import Invocation, error_text, invoke
+from pe_kit.engine.invoke import Invocation, invoke
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.localapi import PyPluginCallApi
 from pe_kit.engine.outcome import Run
@@ -31,8 +31,8 @@ from pe_kit.engine.outgoing import HttpSite
 from pe_kit.engine.ownserver import OwnServer, WouldHang
 from pe_kit.engine.queue import EventQueue
 from pe_kit.engine.records import BatchSource, Exchange, LogRow, Response
-from pe_kit.engine.response import error_response, to_response
-from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop
+from pe_kit.engine.response import to_response
+from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop, table_missing
 from pe_kit.engine.strike import before_call, on_cache, with_batch_faults
 from pe_kit.engine.track import Tracker
 from pe_kit.engine.trigger_table import Trigger, TriggerTable
@@ -55,8 +55,6 @@ Progress = Callable[[int, int, int, int], None]
 
 Around = Callable[["Call", Callable[[], Any]], Any]
 """Runs plugin code, the second argument, of a call."""
-
-_EPOCH = datetime(1970, 1, 1)
 
 
 class Runtime:
@@ -110,6 +108,12 @@ class Runtime:
         self.slept = False
         """A plugin let virtual time pass: what became due meanwhile waits."""
 
+    @property
+    def gatherer(self) -> Collector:
+        """What gathers the runs of the call of the user that is under way."""
+        assert self.collector is not None
+        return self.collector
+
     # -- writes and flushes ------------------------------------------------------------------------------------
 
     def write(self, data: Any, database: str, cause: Call | None = None, **options: Any) -> Written:
@@ -136,18 +140,17 @@ class Runtime:
         self.flush_due_ns = None
         if not batches:
             return
-        assert self.collector is not None
-        self.collector.flushes += 1
+        self.gatherer.flushes += 1
         for batch in batches:
             causes = tuple(dict.fromkeys(writers.get(batch.database, ())))
             calls = () if None in causes else tuple(c for c in causes if c is not None)
             depth = 1 + max(c.work.depth for c in calls) if calls else 0
             triggers = self.triggers.wal_of(batch.database)
             if triggers and depth > self.limits.cascade_depth:
-                self.collector.stop(cascade_stop(calls, batch, triggers, self.limits.cascade_depth))
+                self.gatherer.stop(cascade_stop(calls, batch, triggers, self.limits.cascade_depth))
                 continue
             for trigger in list(triggers):
-                event, now = self.collector.event, self.clock.now_ns
+                event, now = self.gatherer.event, self.clock.now_ns
                 work = Work(trigger, event, now, batch=batch, causes=calls, depth=depth)
                 for item in with_batch_faults(self, work) if self.faults else (work,):
                     self.enqueue(item)
@@ -185,8 +188,7 @@ class Runtime:
         trigger, start = work.trigger, self.clock.now_ns
         while work.batch is not None and len(trigger.waiting) >= self.limits.queue:
             if not self._ends or any(call.work.trigger is trigger for call in self._executing):
-                assert self.collector is not None
-                self.collector.stop(self_wait_stop(trigger, self.limits.queue))
+                self.gatherer.stop(self_wait_stop(trigger, self.limits.queue))
                 return False
             self._end_next()
         trigger.stats.stalled_ns += self.clock.now_ns - start
@@ -224,7 +226,9 @@ class Runtime:
             return None
         spec = trigger.spec
         if work.batch is not None and spec.kind == "table" and not self.store.has_table(trigger.database, spec.value):
-            self._missing_table(trigger)
+            if not trigger.run_async:
+                self.triggers.stop(trigger, "its task died: table not found; disable and enable it, or restart")
+            self.gatherer.note(table_missing(trigger))
             return None
         if self.faults and not before_call(self, work):
             self._drop(work, f"trigger {trigger.name!r} was disabled before its call")
@@ -232,7 +236,7 @@ class Runtime:
         self.calls += 1
         trigger.stats.waited_ns += self.clock.now_ns - work.due_ns
         call = Call(self, work, self.calls)
-        call.log("INFO", self._starting(work))
+        call.log("INFO", work.starting())
         self._executing.append(call)
         try:
             done = self._invoke(call)
@@ -243,17 +247,6 @@ class Runtime:
         else:
             self._end(call, done)
         return call
-
-    @staticmethod
-    def _starting(work: Work) -> str:
-        if work.call_time_ns is not None:
-            seconds, rest = divmod(work.call_time_ns, 1_000_000_000)
-            at = _EPOCH + timedelta(seconds=seconds)
-            fraction = f".{rest:09d}" if rest else ""
-            while fraction.endswith("000"):  # 3, 6 or 9 digits, as the server's time type is written
-                fraction = fraction[:-3]
-            return f"starting execution with scheduled time {at}{fraction} UTC"
-        return f"starting execution of {work.trigger.kind} plugin."
 
     def _invoke(self, call: Call) -> Invocation:
         work, trigger = call.work, call.work.trigger
@@ -266,17 +259,8 @@ class Runtime:
             call.work = work = replace(work, code=code)
         if HttpSite.left and self.clock.virtual:
             HttpSite.patch(code)
-        api = PyPluginCallApi(call)
         arguments = None if trigger.arguments is None else self.arguments_of(trigger)
-        given: tuple[Any, ...]
-        if work.batch is not None:
-            given = (api, work.table_batches(), arguments)
-        elif work.request is not None:
-            request = work.request
-            given = (api, dict(request["params"]), dict(request["headers"]), request["body"], arguments)
-        else:
-            assert work.call_time_ns is not None
-            given = (api, _EPOCH + timedelta(seconds=work.call_time_ns // 1_000_000_000), arguments)
+        given = work.given(PyPluginCallApi(call), arguments)
 
         def guarded(body: Callable[[], Any]) -> Any:
             run: Callable[[], Any] = partial(self.around, call, body)
@@ -293,15 +277,14 @@ class Runtime:
 
     def _end(self, call: Call, done: Invocation) -> None:
         """End a call: write back, log, answer, then what its error behaviour says."""
-        assert self.collector is not None
         trigger, kind = call.work.trigger, call.work.trigger.kind
         response = None
         if done.error is None:
             response = done.value if kind == "request" else None
-            call.log("INFO", call.finished_text(self.clock.now_ns))
+            call.log("INFO", f"finished execution in {format_duration(self.clock.now_ns - call.started_ns)}")
             call.write_back(kind)
         else:
-            response = self._failed(call, done.error, done.stage)
+            response = call.failed(done.error, done.stage)
         call.ended_ns = self.clock.now_ns
         within = call.work.within
         if within is not None:
@@ -318,37 +301,21 @@ class Runtime:
 
     def _record(self, call: Call, done: Invocation, response: Response | None) -> None:
         """Take the run of a call, then those of the calls that were made within it."""
-        assert self.collector is not None
         run = call.as_run(done, response)
         self.runs.append(run)
-        self.collector.add(run)
-        self._count(call.work.trigger, run)
+        self.gatherer.add(run)
+        call.work.trigger.stats.count(run)
         for one in call.answered:
             self._record(*one)
 
-    def _failed(self, call: Call, error: BaseException, stage: str) -> Response | None:
-        """Log an error as its trigger kind and error behaviour do; only request plugins answer."""
-        trigger, text = call.work.trigger, error_text(error)
-        if trigger.kind == "request":
-            text = f"Python function call failed: {text}" if stage == "call" else text
-            call.log("ERROR", f"error running request plugin: {text}")
-            return error_response(text)
-        if trigger.error_behavior == "log":
-            call.log("ERROR", f"error executing {trigger.kind} plugin: {text}")
-            if trigger.kind == "schedule":
-                how = "async scheduled" if trigger.run_async else "scheduled"
-                call.log("ERROR", f"error running {how} plugin: {text}")
-        return None
-
     def _after_error(self, call: Call) -> bool:
         """Do what ``error_behavior`` says; True when the trigger goes on with the same work."""
-        assert self.collector is not None
         work, trigger = call.work, call.work.trigger
         if trigger.error_behavior == "retry":
             if work.attempt <= self.limits.retries:
                 self._ready.appendleft(replace(work, attempt=work.attempt + 1, due_ns=self.clock.now_ns))
                 return True
-            self.collector.stop(retry_stop(trigger, self.limits.retries, call.run))
+            self.gatherer.stop(retry_stop(trigger, self.limits.retries, call.run))
         elif trigger.error_behavior == "disable":
             self.triggers.stop(
                 trigger, "stopped after an error (error_behavior=disable); the catalog still says enabled"
@@ -365,34 +332,9 @@ class Runtime:
             trigger.busy = False
 
     def _drop(self, work: Work, why: str) -> None:
-        assert self.collector is not None
-        self.collector.note(why)
+        self.gatherer.note(why)
         if not work.trigger.run_async:
             work.trigger.busy = False
-
-    def _missing_table(self, trigger: Trigger) -> None:
-        assert self.collector is not None
-        text = (
-            f"trigger {trigger.name!r}: table not found: {trigger.spec.value!r} is not in database {trigger.database!r}"
-        )
-        if trigger.run_async:
-            self.collector.note(f"{text}; the server only writes this to its own standard error")
-            return
-        self.triggers.stop(trigger, "its task died: table not found; disable and enable it, or restart")
-        self.collector.note(
-            f"{text}; on the server its task dies without a log row, until it is disabled and enabled or the server "
-            "restarts"
-        )
-
-    @staticmethod
-    def _count(trigger: Trigger, run: Run) -> None:
-        stats = trigger.stats
-        stats.runs += 1
-        stats.errors += run.error is not None
-        stats.cpu_seconds += run.cpu_seconds
-        stats.rows_in += run.rows_in
-        stats.lines_out += len(run.written)
-        stats.durations.append(run.duration)
 
     def keep_batch(self, source: BatchSource) -> None:
         """Keep a run's batch while it is among the newest."""
@@ -404,14 +346,12 @@ class Runtime:
 
     def call_now(self, trigger: Trigger, call_time_ns: int) -> None:
         """Fire a schedule trigger with a scheduled time of the user's choice."""
-        assert self.collector is not None
-        self.enqueue(Work(trigger, self.collector.event, self.clock.now_ns, call_time_ns=call_time_ns))
+        self.enqueue(Work(trigger, self.gatherer.event, self.clock.now_ns, call_time_ns=call_time_ns))
         self.settle()
 
     def request(self, trigger: Trigger, request: Mapping[str, Any]) -> Response | None:
         """Answer a request: the response waits for the call's end, and virtual time passes until then."""
-        assert self.collector is not None
-        work = Work(trigger, self.collector.event, self.clock.now_ns, request=request)
+        work = Work(trigger, self.gatherer.event, self.clock.now_ns, request=request)
         self.enqueue(work)
         self.settle()
         self._await(work, lambda: self._run_of(request) is not None)
@@ -450,8 +390,7 @@ class Runtime:
             return caller.answered[-1][2]
 
     def _run_of(self, request: Mapping[str, Any]) -> Run | None:
-        assert self.collector is not None
-        return next((run for run in self.collector.runs if run.request is request), None)
+        return next((run for run in self.gatherer.runs if run.request is request), None)
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -479,13 +418,12 @@ class Runtime:
         self._settle()
 
     def _fire(self, trigger: Trigger, moment: int) -> bool:
-        assert self.collector is not None
         scheduled = trigger.next_ns
         if scheduled is None or scheduled > moment or (trigger.busy and not trigger.run_async):
             return False
         assert trigger.schedule is not None
         trigger.next_ns = trigger.schedule.following(scheduled)
-        self.enqueue(Work(trigger, self.collector.event, scheduled, call_time_ns=scheduled))
+        self.enqueue(Work(trigger, self.gatherer.event, scheduled, call_time_ns=scheduled))
         return True
 
     def step(self) -> bool:
@@ -508,7 +446,6 @@ class Runtime:
 
         A KeyboardInterrupt leaves the clock at the last finished moment and everything usable.
         """
-        assert self.collector is not None
         self._settle()
         start, shown = self.clock.now_ns, time.perf_counter()
         while (moment := self.next_due()) is not None and moment <= target:
@@ -519,7 +456,7 @@ class Runtime:
                 raise KeyboardInterrupt
             if self.progress is not None and time.perf_counter() - shown >= PROGRESS_EVERY:
                 shown = time.perf_counter()
-                self.progress(start, self.clock.now_ns, target, self.collector.count)
+                self.progress(start, self.clock.now_ns, target, self.gatherer.count)
         self.slept = False
         self.clock.move_to(max(target, self.clock.now_ns))  # a plugin may have slept past it
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pe_kit.engine.trigger_table import Trigger
     from pe_kit.store.wal import FlushedBatch
 
-__all__ = ["cascade_stop", "retry_stop", "self_wait_stop"]
+__all__ = ["cascade_stop", "retry_stop", "self_wait_stop", "table_missing"]
 
 
 def cascade_stop(
@@ -63,4 +63,17 @@ def self_wait_stop(trigger: Trigger, queue: int) -> LimitError:
         mend="On the server this plugin and all writes would hang: it writes with write_sync(no_sync=False), each "
         "flush puts another event into its own queue, and the queue is full. The kit dropped the event. Use write() or "
         "no_sync=True.",
+    )
+
+
+def table_missing(trigger: Trigger) -> str:
+    """A ``table:`` trigger was fired before its table exists."""
+    then = (
+        "the server only writes this to its own standard error"
+        if trigger.run_async
+        else "on the server its task dies without a log row, until it is disabled and enabled or the server restarts"
+    )
+    return (
+        f"trigger {trigger.name!r}: table not found: {trigger.spec.value!r} is not in database {trigger.database!r}; "
+        f"{then}"
     )

@@ -11,6 +11,7 @@ from pe_kit.engine.trigger import TriggerSpec
 from pe_kit.errors import ConflictError, NotFoundError, ServerError, near_match
 
 if TYPE_CHECKING:
+    from pe_kit.engine.outcome import Run
     from pe_kit.engine.schedule import Schedule
     from pe_kit.engine.work import Work
 
@@ -36,6 +37,15 @@ class TriggerStats:
     rows_in: int = 0
     lines_out: int = 0
     durations: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+
+    def count(self, run: Run) -> None:
+        """Take a finished run in."""
+        self.runs += 1
+        self.errors += run.error is not None
+        self.cpu_seconds += run.cpu_seconds
+        self.rows_in += run.rows_in
+        self.lines_out += len(run.written)
+        self.durations.append(run.duration)
 
 
 @dataclass(slots=True)

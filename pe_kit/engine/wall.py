@@ -206,8 +206,7 @@ class WallRuntime(Runtime):
 
     def call_now(self, trigger: Trigger, call_time_ns: int) -> None:
         """Fire a schedule trigger and wait for its run."""
-        collector = self.collector
-        assert collector is not None
+        collector = self.gatherer
         before = collector.count
         work = Work(trigger, collector.event, self.clock.now_ns, call_time_ns=call_time_ns)
         self.enqueue(work)

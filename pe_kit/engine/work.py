@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.strike import reversed_batches
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pe_kit.plugins.snapshot import Snapshot
     from pe_kit.store.wal import FlushedBatch
 
-__all__ = ["Work"]
+__all__ = ["Work", "call_time", "scheduled_text"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,22 @@ class Work:
     code: Snapshot | None = None
     reverse: bool = False
 
+    def starting(self) -> str:
+        """The text of the framework's first row."""
+        if self.call_time_ns is not None:
+            return scheduled_text(self.call_time_ns)
+        return f"starting execution of {self.trigger.kind} plugin."
+
+    def given(self, api: object, arguments: dict[str, str] | None) -> tuple[Any, ...]:
+        """What the plugin's function is called with, by position."""
+        if self.batch is not None:
+            return (api, self.table_batches(), arguments)
+        if self.request is not None:
+            request = self.request
+            return (api, dict(request["params"]), dict(request["headers"]), request["body"], arguments)
+        assert self.call_time_ns is not None
+        return (api, call_time(self.call_time_ns), arguments)
+
     def sizes(self) -> tuple[tuple[str, int], ...]:
         """Table names and row counts of what :meth:`table_batches` gives; empty for other kinds of work."""
         if self.batch is None:
@@ -58,3 +75,16 @@ class Work:
         spec = self.trigger.spec
         batches = self.batch.table_batches(spec.value if spec.kind == "table" else None)
         return reversed_batches(batches) if self.reverse else batches
+
+
+def call_time(ns: int) -> datetime:
+    """What a schedule plugin is given: naive, UTC, whole seconds."""
+    return datetime(1970, 1, 1) + timedelta(seconds=ns // 1_000_000_000)
+
+
+def scheduled_text(ns: int) -> str:
+    """The text of the first row of a scheduled call; 3, 6 or 9 digits, as the server's time type is written."""
+    fraction = f".{ns % 1_000_000_000:09d}"
+    while fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"starting execution with scheduled time {call_time(ns)}{fraction.removesuffix('.')} UTC"
