@@ -314,6 +314,8 @@ def _take_out(name: str) -> dict[str, ModuleType]:
 
 
 def _refuse_traversal(filename: str) -> None:
+    if "\0" in filename:
+        raise PluginError("reading plugin file: file name contained an unexpected NUL byte")
     parts = PurePosixPath(filename.replace("\\", "/")).parts
     if not isinstance(filename, str) or ".." in parts or parts[:1] == ("/",) or re.match("[A-Za-z]:", filename):
         raise _traversal(filename)

@@ -82,6 +82,8 @@ class Ask:
         try:
             text = self.body.decode()
             values = json.loads(text, parse_constant=_no_constant)
+            if "\\u" in text:
+                as_json(values)  # half of a surrogate pair cannot be written: it is none of the server's texts
         except json.JSONDecodeError as error:
             what = "EOF while parsing a value" if error.pos >= len(text.rstrip()) else "expected value"
             column = error.colno if text else 0

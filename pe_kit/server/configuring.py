@@ -25,13 +25,13 @@ _TYPES = ("utf8", "int64", "uint64", "float64", "bool")
 
 
 def list_databases(service: Service, ask: Ask) -> Reply:
-    """All databases; with ``show_deleted`` the deleted ones too."""
+    """All databases by name; with ``show_deleted`` the deleted ones too, after the others."""
     given = ask.by_query()
     form = FORMATS[given.choice("format", tuple(FORMATS))]
-    live = service.engine.store.database_names()
+    live = sorted(service.engine.store.database_names())
     if not given.flag("show_deleted", False):
         return result(pa.table({"iox::database": pa.array(live, pa.string())}), form)
-    gone = list(service.engine.store.catalog.state.deleted)
+    gone = sorted(service.engine.store.catalog.state.deleted)
     flags = pa.array([False] * len(live) + [True] * len(gone))
     return result(pa.table({"iox::database": pa.array(live + gone, pa.string()), "deleted": flags}), form)
 

@@ -62,31 +62,31 @@ class FlightFace(flight.FlightServerBase):  # type: ignore[misc]
                 raise KeyError(error.message) from None  # gRPC: not found
             raise pa.ArrowInvalid(f"Error while planning query: {error.message}") from None
         except ServerError as error:
-            raise (NotImplementedError if error.status == 405 else pa.ArrowInvalid)(error.message) from None
+            raise (pa.ArrowNotImplementedError if error.status == 405 else pa.ArrowInvalid)(error.message) from None
         except PeKitError as error:
             raise pa.ArrowInvalid(error.message) from None
 
     def get_flight_info(self, context: Any, descriptor: Any) -> Any:
         """Flight SQL begins here; it is not there."""
         del context, descriptor
-        raise NotImplementedError(NO_FLIGHT_SQL)
+        raise pa.ArrowNotImplementedError(NO_FLIGHT_SQL)
 
     def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
         """Flight SQL's updates; they are not there."""
         del context, descriptor, reader, writer
-        raise NotImplementedError(NO_FLIGHT_SQL)
+        raise pa.ArrowNotImplementedError(NO_FLIGHT_SQL)
 
     def do_action(self, context: Any, action: Any) -> Any:
         """Flight SQL's prepared statements; they are not there."""
         del context, action
-        raise NotImplementedError(NO_FLIGHT_SQL)
+        raise pa.ArrowNotImplementedError(NO_FLIGHT_SQL)
 
 
 def _read(ticket: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(ticket)
     except ValueError:
-        raise NotImplementedError(NO_FLIGHT_SQL) from None
+        raise pa.ArrowNotImplementedError(NO_FLIGHT_SQL) from None
     if not isinstance(asked, dict) or not all(isinstance(asked.get(k), str) for k in ("database", "sql_query")):
         raise pa.ArrowInvalid("Invalid ticket: it needs `database` and `sql_query`")
     if asked.get("query_type", "sql") not in ("sql", "influxql"):

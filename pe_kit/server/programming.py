@@ -125,7 +125,8 @@ def _trigger(service: Service, name: str) -> Trigger:
 
 def install_packages(service: Service, ask: Ask) -> Reply:
     """Install packages for plugins."""
-    service.engine.install_packages(ask.by_either().texts("packages"))
+    if packages := ask.by_either().texts("packages"):
+        service.engine.install_packages(packages)
     return Reply()
 
 

@@ -66,7 +66,7 @@ def influxql_table(engine: Engine, text: str, db: str | None) -> pa.Table:
     """
     words = re.sub(r"\s+", " ", text.strip().rstrip(";")).strip().upper()
     if words == "SHOW DATABASES":
-        return pa.table({"iox::database": pa.array(engine.store.database_names(), pa.string())})
+        return pa.table({"iox::database": pa.array(sorted(engine.store.database_names()), pa.string())})
     if words == "SHOW MEASUREMENTS":
         if not db:
             raise refused(400, "must provide a database name, e.g., via the 'db' parameter")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pe_kit.errors import EngineClosedError, UsageError
 from pe_kit.server.service import Service
+from pe_kit.store.system import tokens_table
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
@@ -55,7 +56,9 @@ class Served:
         listener = _listen(host, port)
         self.host, self.port = host, int(listener.getsockname()[1])
         self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-        self._service = Service(engine, None if token is None else Tokens(token, lambda: engine.now_ns))
+        tokens = None if token is None else Tokens(token, lambda: engine.now_ns)
+        engine.store.system_sources["tokens"] = lambda _: tokens_table(None if tokens is None else tokens.rows())
+        self._service = Service(engine, tokens)
         self.admit = None if self._service.tokens is None else self._service.tokens.check
         self._app, self._flight = App(self._service), FlightFace(self._service)
         self._front = front(self._flight.port)
@@ -104,6 +107,7 @@ class Served:
         self._thread.join()
         self._flight.shutdown()
         self._app.close()
+        self._engine.store.system_sources["tokens"] = lambda _: tokens_table()
         self._engine.not_served(self)
 
     def __repr__(self) -> str:

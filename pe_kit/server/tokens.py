@@ -22,6 +22,7 @@ from pe_kit.types import Now
 __all__ = ["Tokens"]
 
 OPERATOR = "_admin"
+MS = 1_000_000
 _LATEST_NS = 253_402_300_799_000_000_000  # the last second of the year 9999: later ones cannot be written down
 _MALFORMED = (
     "Authorization header was malformed, the request was not in the form of 'Authorization: <auth-scheme> <token>', "
@@ -68,6 +69,15 @@ class Tokens:
             known = list(self._all.values())
         found = [t for t in known if hmac.compare_digest(t.hash, hashed)]
         return any(t.expires_ns is None or t.expires_ns > now for t in found)
+
+    def rows(self) -> list[tuple[object, ...]]:
+        """Give the rows of ``system.tokens``; of a hash its beginning (influxdb3_system_tables/src/tokens.rs)."""
+        with self._lock:
+            known = list(self._all.values())
+        return [
+            (t.id, t.name, t.hash[:9], t.created_ns // MS, *[None] * 4, t.expires_ns and t.expires_ns // MS, "*:*:*")
+            for t in known
+        ]
 
     def create(self, name: str, expiry_seconds: int | None = None) -> dict[str, Any]:
         """Make a token; its text is in the result and nowhere else.

@@ -262,6 +262,7 @@ def nodes_table(started_ns: int) -> pa.Table:
 _TOKENS = _schema(
     token_id=_UINT,
     name=_VIEW,
+    hash=_VIEW,
     created_at=_MS,
     description_=_VIEW,
     created_by_token_id_=_UINT,
@@ -272,9 +273,9 @@ _TOKENS = _schema(
 )
 
 
-def tokens_table() -> pa.Table:
-    """``tokens``, none; a server that runs without auth has no ``hash`` column (tokens.rs). Times in ms."""
-    return _table(_TOKENS, ())
+def tokens_table(rows: _Rows | None = None) -> pa.Table:
+    """``tokens``; None: a server that runs without auth has none, and no ``hash`` column (tokens.rs). Times in ms."""
+    return _table(_TOKENS, ()).drop_columns("hash") if rows is None else _table(_TOKENS, rows)
 
 
 def generation_durations_table() -> pa.Table:

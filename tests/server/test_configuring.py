@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import uuid
 
@@ -20,10 +22,11 @@ def test_a_database_lives_and_dies(client: httpx.Client) -> None:
     assert (made.status_code, made.content) == (200, b"")
     again = client.post(DB, json={"db": "d"})
     assert (again.status_code, again.text) == (409, "attempted to create a resource that already exists")
-    assert client.get(DB, params={"format": "json"}).json()[-1] == {"iox::database": "d"}
+    client.post(DB, json={"db": "a"})
+    assert client.get(DB, params={"format": "csv"}).text.split() == ["iox::database", "_internal", "a", "d"]
     assert client.delete(DB, params={"db": "d"}).status_code == 200
     shown = client.get(DB, params={"format": "json", "show_deleted": "true"}).json()
-    assert [row["deleted"] for row in shown] == [False, True]
+    assert [row["deleted"] for row in shown] == [False, False, True]
     assert client.delete(DB, params={"db": "nope"}).status_code == 404
 
 
@@ -83,10 +86,12 @@ def test_a_table_is_made_with_its_columns(client: httpx.Client, engine: Engine) 
             400,
             r"serde json error: unknown variant `int`, expected one of `utf8`, `int64`.*",
         ),
+        ({"db": "d", "table": "\ud800", "tags": [], "fields": []}, 400, "serde json error: .*"),
     ],
 )
 def test_bad_bodies_are_refused_as_serde_does(client: httpx.Client, body: object, status: int, text: str) -> None:
-    answer = client.post(TABLE, json=body)
+    sent = {"content": json.dumps(body), "headers": {"content-type": "application/json"}}
+    answer = client.post(TABLE, **sent)
     assert answer.status_code == status
     assert re.fullmatch(text, answer.text), answer.text
 
@@ -178,6 +183,11 @@ def test_tokens_are_made_used_replaced_and_deleted(engine: Engine) -> None:
         assert lasting.json()["expiry"] == "9999-12-31T23:59:59Z"
         named = {"authorization": f"Token {made.json()['token']}"}
         assert client.get("/ping", headers=named).status_code == 200
+        known = {"db": "_internal", "q": "SELECT name, hash, expiry, permissions FROM system.tokens ORDER BY token_id"}
+        assert client.get("/api/v3/query_sql", params=known).json()[:2] == [
+            {"name": "_admin", "hash": hashlib.sha512(b"first").hexdigest()[:9], "permissions": "*:*:*"},
+            {"name": "n", "hash": made.json()["hash"][:9], "expiry": "2026-01-01T00:01:00", "permissions": "*:*:*"},
+        ]
         engine.advance("61s")
         assert client.get("/ping", headers=named).status_code == 401
         assert client.delete(TOKEN, params={"token_name": "_admin"}).status_code == 405

@@ -144,6 +144,17 @@ def test_no_file_is_written_outside_the_plugin_folder(ready: httpx.Client, name:
     assert "Path traversal detected" in answer.text
 
 
+def test_a_name_with_a_nul_byte_is_refused(ready: httpx.Client) -> None:
+    answer = ready.post(FILES, json={"plugin_name": "x\0.py", "content": "x"})
+    reason = "reading plugin file: file name contained an unexpected NUL byte"
+    assert (answer.status_code, answer.text) == (500, f"Processing engine error: plugin error: {reason}")
+
+
+def test_an_install_of_nothing_is_answered_as_any_other(ready: httpx.Client) -> None:
+    path = "/api/v3/configure/plugin_environment/install_packages"
+    assert ready.post(path, json={"packages": []}).status_code == 200
+
+
 def test_dry_runs_answer_what_the_engine_answers(ready: httpx.Client, engine: Engine) -> None:
     source = (
         "def process_writes(api, batches, args): api.info('hi'); api.write(LineBuilder('o').int64_field('n', 1))\n"
