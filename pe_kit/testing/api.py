@@ -74,17 +74,23 @@ class LocalApi(PyPluginCallApi):
         return self._call
 
     def load(self, data: Any, *, table: str | None = None, tags: Sequence[str] = ()) -> None:
-        """Store data in the trigger's database: line protocol, or for ``table`` a frame, an Arrow table or dicts."""
-        self._test.settle()
-        if isinstance(data, list) and data and isinstance(data[0], dict):
-            import pyarrow as pa
+        """Store data in the trigger's database: line protocol, or for ``table`` a frame, an Arrow table or dicts.
 
-            data = pa.Table.from_pylist(data)
+        Times that are whole numbers are nanoseconds.
+        """
+        self._test.settle()
         if table is None:
             self.engine.load(data, self._call.database, precision="ns")
             return
-        present = data.column_names if hasattr(data, "column_names") else data.columns
-        self.engine.load(data, self._call.database, table=table, tags=[t for t in tags if t in present])
+        if isinstance(data, list):
+            import pyarrow as pa
+
+            data = pa.Table.from_pylist(data)
+            if not data.num_rows:
+                return
+        present = getattr(data, "column_names", getattr(data, "columns", ()))
+        mine = [tag for tag in tags if tag in present]
+        self.engine.load(data, self._call.database, precision="ns", table=table, tags=mine)
 
     def batches(self, lp: str | Sequence[str], *, table: str | None = None) -> list[TableBatch]:
         """Write line protocol and give what ``process_writes`` would get for it: a plugin's queries see its own batch.

@@ -10,6 +10,7 @@ import pytest
 
 from pe_kit import Engine, LineBuilder
 from pe_kit.engine.localapi import PyPluginCallApi
+from pe_kit.errors import UsageError
 from pe_kit.testing import LocalApi
 
 NINE = {"info", "warn", "error", "query", "write", "write_to_db", "write_sync", "write_sync_to_db", "cache"}
@@ -99,6 +100,17 @@ def test_tables_that_are_given_can_be_queried(kind):
         {"room": "b", "temp": 21.5},
     ]
     assert api.query("SELECT count(*) AS n FROM home", database="house") == [{"n": 2}]
+
+
+def test_times_of_rows_that_are_given_are_nanoseconds_as_in_a_batch():
+    api = LocalApi(tables={"home": [{"temp": 20.0, "time": 5}], "empty": []})
+    assert api.query("SELECT * FROM home") == [{"temp": 20.0, "time": 5}]
+    assert api.engine.tables("db")["table"].tolist() == ["home"]
+
+
+def test_a_table_of_something_else_is_refused():
+    with pytest.raises(UsageError, match="int"):
+        LocalApi(tables={"home": 5})
 
 
 def test_batches_are_what_process_writes_gets_and_their_rows_can_be_queried():
