@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from pe_kit.cli.influxdb3.target import CONFIGURE, Remote, Target
 from pe_kit.cli.influxdb3.words import DEFAULT_HOST, parser
 from pe_kit.duration import parse_duration
 from pe_kit.engine.trigger import parse_arguments, parse_spec
-from pe_kit.errors import PeKitError, ServerError, UsageError
+from pe_kit.errors import PeKitError, ServerError, TriggerSpecError, UsageError
 
 __all__ = ["plugin_sources", "run"]
 
@@ -29,7 +30,7 @@ _ORDER = {
     "distinct_caches": "max_cardinality",
 }
 _FILTER = {"queries": "query_text !~ '.*(select.queries.|information_schema)*'"}
-_TRIGGER = CONFIGURE + "processing_engine_trigger"
+_TRIGGER, _TOKEN = CONFIGURE + "processing_engine_trigger", CONFIGURE + "token"
 
 
 def run(
@@ -52,10 +53,12 @@ def run(
         UsageError: wrong words. HelpRequested: ``--help``.
         ServerError: the server refuses; the text is what the real command prints. PeKitError: anything else.
     """
+    if words and words[0] == "serve":
+        raise UsageError("`influxdb3 serve` starts the real server", mend="The kit's is started by `pe-kit serve`.")
     got = parser().parse_args(list(words))
-    named = any(word in ("-H", "--host") or word.startswith("--host=") for word in words)
-    if target is None or named:
-        target = Remote(got.host or DEFAULT_HOST, got.token, got.tls_ca, not got.tls_no_verify)
+    if target is None or got.host:
+        host = got.host or os.environ.get("INFLUXDB3_HOST_URL") or DEFAULT_HOST
+        target = Remote(host, got.token, got.tls_ca, not got.tls_no_verify)
     work = _Work(got, target, say, read, confirm)
     try:
         getattr(work, got.word.replace(" ", "_").replace("-", "_"))()
@@ -165,14 +168,17 @@ class _Work:
         self.say(f"Database {_quoted(self.got.name)} deleted successfully")
 
     def _sure(self, what: str) -> None:
-        text = f"Are you sure you want to delete {what}? Enter 'yes' or 'y' to confirm"
-        if not (self.got.yes or (self.confirm is not None and self.confirm(text))):
-            raise PeKitError("Cannot proceed without confirmation", mend="Give --yes to do it without being asked.")
+        if not self.got.yes:
+            self._ask(f"Are you sure you want to delete {what}? Enter 'yes' or 'y' to confirm")
+
+    def _ask(self, text: str) -> None:
+        if self.confirm is None or not self.confirm(text):
+            raise PeKitError("Cannot proceed without confirmation", mend="Say yes; to delete, --yes does it.")
 
     def create_table(self) -> None:
         got = self.got
         fields = []
-        for text in (text for texts in got.fields for text in texts):
+        for text in got.fields:
             name, colon, kind = text.rpartition(":")
             if not colon or kind not in ("int64", "uint64", "float64", "utf8", "bool"):
                 raise UsageError(
@@ -226,7 +232,11 @@ class _Work:
         path = got.path or got.plugin_filename
         if path is None:
             raise UsageError("Either --path or --plugin-filename must be provided")
-        spec = parse_spec(got.trigger_spec).text
+        try:
+            spec = parse_spec(got.trigger_spec).text
+        except TriggerSpecError as error:
+            what = f"invalid value '{got.trigger_spec}' for '--trigger-spec <TRIGGER_SPECIFICATION>'"
+            raise UsageError(f"{what}: {error.message}", mend=error.mend) from None
         arguments = None if got.trigger_arguments is None else parse_arguments(got.trigger_arguments)
         if got.upload:
             path = self._upload(Path(path))
@@ -299,6 +309,35 @@ class _Work:
         elif self.got.requirements is None:
             raise UsageError("no package is named", mend="influxdb3 install package NAME, or -r requirements.txt")
 
+    # -- tokens -----------------------------------------------------------------------------------------------------
+
+    def create_token(self) -> None:
+        got = self.got
+        if got.name is not None:
+            given = {"token_name": got.name, "expiry_secs": None if got.expiry is None else _seconds(got.expiry)}
+            made = json.loads(self.send("POST", f"{_TOKEN}/named_admin", json=given))
+        elif got.regenerate:
+            self._ask("Are you sure you want to regenerate admin token? Enter 'yes' to confirm")
+            made = json.loads(self.send("POST", f"{_TOKEN}/admin/regenerate"))
+        else:
+            made = json.loads(self.send("POST", f"{_TOKEN}/admin"))
+        header, once = (
+            f"Authorization: Bearer {made['token']}",
+            "Store this token securely, as it will not be shown again.",
+        )
+        if got.format == "json":
+            about = f'{once} HTTP requests require the following header: "{header}"'
+            self.say(json.dumps({"token": made["token"], "help_msg": about}, indent=2))
+            return
+        title = "New token created successfully!"
+        self.say(f"\n{title}\n\nToken: {made['token']}\nHTTP Requests Header: {header}\n\nIMPORTANT: {once}\n")
+
+    def delete_token(self) -> None:
+        name = _quoted(self.got.token_name)
+        self._sure(name)
+        self.send("DELETE", _TOKEN, query={"token_name": self.got.token_name})
+        self.say(f"Token {name} deleted successfully")
+
     # -- looking ----------------------------------------------------------------------------------------------------
 
     def show_databases(self) -> None:
@@ -307,6 +346,19 @@ class _Work:
 
     def show_plugins(self) -> None:
         self.say(self._frame("SELECT * FROM system.plugin_files", "_internal"))
+
+    def show_tokens(self) -> None:
+        self.say(self._frame("SELECT * FROM system.tokens", "_internal"))
+
+    def show_retention(self) -> None:
+        """The period in the largest unit that divides it."""
+        ns, name = "CAST(retention_period_ns AS BIGINT)", self.got.database  # else division makes decimals
+        units = {"d": 86_400_000_000_000, "h": 3_600_000_000_000, "m": 60_000_000_000}
+        cases = " ".join(f"WHEN {ns} % {size} = 0 THEN concat({ns} / {size}, '{unit}')" for unit, size in units.items())
+        period = f"CASE WHEN {ns} IS NULL THEN 'infinite' {cases} ELSE concat({ns} / 1000000000, 's') END"
+        only = "" if name is None else "WHERE database_name = '{}'".format(name.replace("'", "''"))
+        sql = f"SELECT database_name, {period} AS retention_period FROM system.databases {only} ORDER BY database_name"
+        self.say(self._frame(sql, "_internal"))
 
     def show_system_table_list(self) -> None:
         self.say(self._frame(_TABLES, self._db()))

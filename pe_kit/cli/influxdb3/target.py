@@ -74,7 +74,7 @@ class Remote:
         url = self.host + path + (f"?{words}" if words else "")
         request = urllib.request.Request(url, data=body, method=method, headers=headers)
         try:
-            with self._opener.open(request, timeout=60) as answer:
+            with self._opener.open(request) as answer:  # no time limit: an install may take minutes
                 return answer.read()  # type: ignore[no-any-return]
         except urllib.error.HTTPError as error:
             with error:

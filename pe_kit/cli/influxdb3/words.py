@@ -13,6 +13,7 @@ from pe_kit.notebook.options import HelpRequested
 __all__ = ["DEFAULT_HOST", "parser"]
 
 DEFAULT_HOST = "http://127.0.0.1:8181"
+_NAMED = "INFLUXDB3_DATABASE_NAME"
 _UNUSED = ("--plugin-dir", "--virtual-env-location", "--package-manager", "--plugin-repo")
 
 
@@ -93,13 +94,13 @@ def _leaf(words: Any, word: str, about: str, *aliases: str, database: bool = Tru
 
 def _connection(made: argparse.ArgumentParser, database: bool) -> None:
     default = os.environ.get
-    made.add_argument("-H", "--host", metavar="URL", default=default("INFLUXDB3_HOST_URL"), help=DEFAULT_HOST)
-    made.add_argument("--token", metavar="TOKEN", default=default("INFLUXDB3_AUTH_TOKEN"))
-    made.add_argument("--tls-ca", metavar="FILE", default=default("INFLUXDB3_TLS_CA"))
+    made.add_argument("-H", "--host", metavar="URL", help=f"else INFLUXDB3_HOST_URL, else {DEFAULT_HOST}")
+    made.add_argument("--token", default=default("INFLUXDB3_AUTH_TOKEN"), help="else INFLUXDB3_AUTH_TOKEN")
+    made.add_argument("--tls-ca", metavar="FILE", default=default("INFLUXDB3_TLS_CA"), help="else INFLUXDB3_TLS_CA")
     made.add_argument("--tls-no-verify", action="store_true", default=bool(default("INFLUXDB3_TLS_NO_VERIFY")))
     if database:
-        name = default("INFLUXDB3_DATABASE_NAME")
-        made.add_argument("-d", "--database", metavar="DB", default=name, required=not name)
+        name = default(_NAMED)
+        made.add_argument("-d", "--database", metavar="DB", default=name, required=not name, help=f"else {_NAMED}")
 
 
 def _write(command: argparse.ArgumentParser) -> None:
@@ -132,7 +133,7 @@ def _create(words: Any) -> None:
     _database(command)
     command = _leaf(words, "create table", "Create a table.")
     command.add_argument("--tags", type=_list, action="extend", nargs="+", metavar="TAG,...", default=[])
-    command.add_argument("-f", "--fields", type=_list, action="extend", nargs="+", metavar="NAME:TYPE,...", default=[])
+    command.add_argument("-f", "--fields", type=_list, action="extend", metavar="NAME:TYPE,...", default=[])
     command.add_argument("name", metavar="TABLE")
     command = _leaf(words, "create trigger", "Create a trigger for a plugin.")
     command.add_argument("--path", metavar="PATH", help="of the plugin, below the plugin folder, or gh:PATH")
@@ -144,6 +145,12 @@ def _create(words: Any) -> None:
     command.add_argument("--error-behavior", choices=("log", "retry", "disable"), default="log")
     command.add_argument("--upload", action="store_true", help="--path is local; upload it first")
     command.add_argument("name", metavar="TRIGGER")
+    command = _leaf(words, "create token", "Create a token; its text is shown once.", database=False)
+    command.add_argument("--admin", action="store_true", required=True, help="all tokens of the Core edition are")
+    command.add_argument("--name", help="not given: the operator's token")
+    command.add_argument("--expiry", metavar="DURATION", help="such as 90d; with --name")
+    command.add_argument("--regenerate", action="store_true", help="replace the operator's token")
+    command.add_argument("--format", choices=("text", "json"), default="text")
     command = _leaf(words, "create last_cache", "Create a last-value cache.")
     command.add_argument("-t", "--table", required=True)
     command.add_argument("--key-columns", type=_list, metavar="COLUMN,...")
@@ -160,8 +167,8 @@ def _create(words: Any) -> None:
 
 
 def _database(command: argparse.ArgumentParser) -> None:
-    name = os.environ.get("INFLUXDB3_DATABASE_NAME")
-    command.add_argument("name", metavar="DB", nargs="?" if name else None, default=name)
+    name = os.environ.get(_NAMED)
+    command.add_argument("name", metavar="DB", nargs="?" if name else None, default=name, help=f"else {_NAMED}")
 
 
 def _delete(words: Any) -> None:
@@ -177,6 +184,9 @@ def _delete(words: Any) -> None:
         command = _leaf(words, f"delete {what}", f"Delete a {what.replace('_', '-value ')}.")
         command.add_argument("-t", "--table", required=True)
         command.add_argument("name", metavar="CACHE")
+    command = _leaf(words, "delete token", "Delete a token.", database=False)
+    command.add_argument("--token-name", metavar="NAME", required=True)
+    command.add_argument("-y", "--yes", action="store_true", help="do not ask")
     command = _leaf(words, "delete trigger", "Delete a trigger.")
     command.add_argument("--force", action="store_true", help="even when it is enabled")
     command.add_argument("name", metavar="TRIGGER")
@@ -199,10 +209,14 @@ def _show(words: Any) -> None:
     command.add_argument("--show-deleted", action="store_true")
     _format(command)
     _format(_leaf(words, "show plugins", "List the plugin files of triggers.", database=False))
+    _format(_leaf(words, "show tokens", "List tokens.", database=False))
+    command = _leaf(words, "show retention", "List how long databases keep rows.", database=False)
+    command.add_argument("--database", metavar="DB", help="only this one")
+    _format(command)
     about = "Look at system tables."
     system = words.add_parser("system", help=about, description=about)
     _connection(system, False)
-    system.add_argument("-d", "--database", metavar="DB", default=os.environ.get("INFLUXDB3_DATABASE_NAME"))
+    system.add_argument("-d", "--database", metavar="DB", default=os.environ.get(_NAMED), help=f"else {_NAMED}")
     tables = system.add_subparsers(metavar="WHAT", required=True)
     for name, about in (("table-list", "List the tables."), ("table", "Show a table."), ("summary", "Show all.")):
         command = tables.add_parser(name, help=about, description=about)

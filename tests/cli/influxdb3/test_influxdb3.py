@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -58,7 +59,7 @@ def said(target: Target, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 def test_a_lesson_in_the_servers_own_words(said: Callable[..., str], engine: Engine, tmp_path: Path) -> None:
     assert said("create", "database", "d", "--retention-period", "30d") == 'Database "d" created successfully'
-    made = said("create", "table", "--tags", "host,room", "--fields", "v:float64,n:int64", "-d", "d", "cpu")
+    made = said("create", "table", "-d", "d", "--tags", "host,room", "--fields", "v:float64,n:int64", "cpu")
     assert made == 'Table "d"."cpu" created successfully'
     (tmp_path / "count.py").write_text(WAL)
     created = ["create", "trigger", "--trigger-spec", "table:cpu", "--path", str(tmp_path / "count.py"), "--upload"]
@@ -103,6 +104,39 @@ def test_system_tables_are_listed_and_shown(said: Callable[..., str], engine: En
     assert said("show", "plugins") == "++\n++"
 
 
+def test_retention_is_shown_in_its_largest_unit(said: Callable[..., str]) -> None:
+    for name, period in (("a", "14d"), ("b", "36h"), ("c", "90s")):
+        said("create", "database", name, "--retention-period", period)
+    shown = said("show", "retention", "--format", "csv").split()
+    assert shown == ["database_name,retention_period", "_internal,7d", "a,14d", "b,36h", "c,90s"]
+    assert said("show", "retention", "--database", "c", "--format", "json") == (
+        '[{"database_name":"c","retention_period":"90s"}]'
+    )
+
+
+@pytest.mark.slow
+def test_tokens_are_created_shown_and_deleted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFLUXDB3_AUTH_TOKEN", "first")
+    monkeypatch.setenv("INFLUXDB3_HOST_URL", engine.serve(port=0, token="first").url)
+    lines: list[str] = []
+
+    def said(*words: str, **given: Any) -> str:
+        run(words, None, lines.append, **given)
+        return lines[-1]
+
+    made = said("create", "token", "--admin", "--name", "ci", "--expiry", "90d", "--format", "json")
+    assert json.loads(made)["token"].startswith("apiv3_")
+    shown = json.loads(said("show", "tokens", "--format", "json"))
+    assert [(row["name"], row.get("expiry")) for row in shown] == [("_admin", None), ("ci", "2026-04-01T00:00:00")]
+    with pytest.raises(ServerError, match="token name already exists, _admin"):
+        said("create", "token", "--admin")
+    assert said("delete", "token", "--token-name", "ci", "--yes") == 'Token "ci" deleted successfully'
+    with pytest.raises(PeKitError, match="Cannot proceed without confirmation"):
+        said("create", "token", "--admin", "--regenerate")
+    again = said("create", "token", "--admin", "--regenerate", confirm=lambda _: True)
+    assert re.search("^Token: (apiv3_.*)\nHTTP Requests Header: Authorization: Bearer \\1$", again, re.MULTILINE)
+
+
 def test_a_refusal_is_worded_as_the_servers_own_client_words_it(said: Callable[..., str]) -> None:
     said("create", "database", "d")
     with pytest.raises(ServerError) as caught:
@@ -133,6 +167,9 @@ def test_deleting_asks_unless_told_not_to(said: Callable[..., str], engine: Engi
         (["create", "trigger", "-d", "d", "--trigger-spec", "all_tables", "t"], "Either --path or --plugin-filename"),
         (["test", "wal_plugin", "-d", "d", "p.py"], "either --lp or --file must be provided"),
         (["write", "-d", "d"], "no line protocol string provided"),
+        (["serve", "--node-id", "n"], "started by `pe-kit serve`"),
+        (["create", "trigger", "-d", "d", "--trigger-spec", "hourly", "--path", "p.py", "t"],
+         "invalid value 'hourly' for '--trigger-spec <TRIGGER_SPECIFICATION>': failed to parse trigger from hourly"),
         (["create", "trigger", "-d", "d", "--trigger-spec", "all_tables", "--path", "p", "--trigger-arguments",
           "a=1,2", "t"], 'must be formatted as "key=value"'),
     ],
