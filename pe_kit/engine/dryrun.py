@@ -147,9 +147,9 @@ def _finish(
     if HttpSite.left and runtime.clock.virtual:
         HttpSite.patch(code)
     done = invoke(code, entry, (api, given, args), lambda body: runtime.around(call, body))  # type: ignore[arg-type]
-    if isinstance(done.error, KeyboardInterrupt):
-        raise done.error
     if done.error is not None:
+        if runtime.is_interrupt(done.error):
+            raise done.error
         return _answer(errors=[f"error executing plugin: {error_text(done.error)}"])
     call.log("INFO", f"finished execution in {format_duration(call.slept_ns)}")
     writes = call.writes()

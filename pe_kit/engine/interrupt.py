@@ -31,12 +31,11 @@ class AdvanceInterrupted(KeyboardInterrupt):
 @contextmanager
 def deferred_interrupt(runtime: Runtime) -> Iterator[None]:
     """While inside, SIGINT ends the plugin or waits until the loop looks for it (``runtime.interrupted``)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:
-        yield  # someone else decides what Ctrl-C means
+    runtime.sees_interrupts = not main or before is signal.default_int_handler
+    if not main or not runtime.sees_interrupts:
+        yield  # it does not come here, or someone else decides what it means
         return
 
     pressed = 0

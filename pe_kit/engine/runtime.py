@@ -105,6 +105,8 @@ class Runtime:
         self.flush_due_ns: int | None = None
         self._executing: list[Call] = []
         self.interrupted = False
+        self.sees_interrupts = False
+        """Ctrl-C would be noted in ``interrupted``; without it, a KeyboardInterrupt is a plugin's own."""
         self.slept = False
         """A plugin let virtual time pass: what became due meanwhile waits."""
 
@@ -154,6 +156,10 @@ class Runtime:
                 work = Work(trigger, event, now, batch=batch, causes=calls, depth=depth)
                 for item in with_batch_faults(self, work) if self.faults else (work,):
                     self.enqueue(item)
+
+    def is_interrupt(self, error: BaseException | None) -> bool:
+        """Whether what left a plugin is Ctrl-C, and not a KeyboardInterrupt that the plugin itself raised."""
+        return isinstance(error, KeyboardInterrupt) and (self.interrupted or not self.sees_interrupts)
 
     def put_around(self, layer: Around) -> None:
         """Run plugin code within one more layer."""
@@ -242,7 +248,7 @@ class Runtime:
             done = self._invoke(call)
         finally:
             self._executing.pop()
-        if trigger.declared_ns and not isinstance(done.error, KeyboardInterrupt):
+        if trigger.declared_ns and not self.is_interrupt(done.error):
             self._ends.put(self.clock.now_ns + trigger.declared_ns, lambda: self._end(call, done))
         else:
             self._end(call, done)
@@ -291,7 +297,7 @@ class Runtime:
             within.answered.append((call, done, response))
         else:
             self._record(call, done, response)
-        if isinstance(done.error, KeyboardInterrupt):
+        if done.error is not None and self.is_interrupt(done.error):
             trigger.waiting.clear()
             trigger.busy = False
             raise done.error

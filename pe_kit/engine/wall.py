@@ -164,6 +164,10 @@ class WallRuntime(Runtime):
         """A call whose lines are written back ends with the flush that carries them."""
         self.carry()
 
+    def is_interrupt(self, error: BaseException | None) -> bool:
+        """Ctrl-C ends what the main thread waits for, and no plugin's thread."""
+        return False
+
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def _has_room(self, work: Work) -> bool:

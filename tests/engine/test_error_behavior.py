@@ -153,3 +153,20 @@ def test_what_a_plugin_prints_is_kept(engine: Engine, plug: Plug, capsys: pytest
     assert engine.write("m f=1 1", "db").run.printed == "hello\n"
     assert capsys.readouterr().out == "hello\n"
     assert "hello" not in " ".join(engine.logs().log_text)
+
+
+@pytest.mark.parametrize("clock", ["virtual", "wall"])
+def test_a_keyboard_interrupt_of_the_plugins_own_is_an_error_like_others(clock: str) -> None:
+    """Nobody has pressed Ctrl-C."""
+    source = "def process_scheduled_call(l, call_time, args=None):\n    raise KeyboardInterrupt('mine')\n"
+    with Engine(clock=clock) as engine:
+        engine.create_database("db")
+        engine.write_plugin("t.py", source)
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1d")
+        for _ in range(2):
+            run = engine.call("t", "db").run
+            assert repr(run.error) == "KeyboardInterrupt('mine')"
+            assert "error executing schedule plugin: KeyboardInterrupt: mine" in run.logs.log_text.tolist()
+        assert engine.test_schedule_plugin("t.py", "db")["errors"] == [
+            "error executing plugin: KeyboardInterrupt: mine"
+        ]
