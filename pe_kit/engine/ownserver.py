@@ -75,5 +75,4 @@ class OwnServer:
         if (trigger := triggers.routed(path)) is None:
             return not_routed()
         runtime, real = call.runtime, isinstance(call, Call)  # a dry run asks the real trigger, as on the server
-        response = runtime.request_within(call, trigger, request) if real else runtime.request(trigger, request)
-        return response or Response(500, {}, b"Processing engine error: request handler for trigger down")
+        return runtime.request_within(call, trigger, request) if real else runtime.request(trigger, request)

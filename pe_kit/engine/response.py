@@ -10,7 +10,10 @@ from typing import Any
 from pe_kit.engine.records import Response
 from pe_kit.errors import PluginError
 
-__all__ = ["error_response", "to_response"]
+__all__ = ["HANDLER_DOWN", "error_response", "to_response"]
+
+HANDLER_DOWN = Response(500, {}, b"Processing engine error: request handler for trigger down")
+"""The answer where the server's task for the trigger has died, or has no response that HTTP allows."""
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
@@ -81,7 +84,7 @@ def _from_tuple(value: tuple[Any, ...]) -> Response:
 def _finish(status: int, headers: dict[str, str], body: str) -> Response:
     """Build the response; a status that HTTP does not know is a 500, a header name ends the server's handler."""
     if not all(_HEADER_NAME.fullmatch(name) for name in headers):
-        return Response(500, {}, b"Processing engine error: request handler for trigger down")
+        return HANDLER_DOWN
     kept = {name: value if _HEADER_VALUE.fullmatch(value) else "" for name, value in headers.items()}
     return Response(status if 100 <= status <= 999 else 500, kept, body.encode())
 

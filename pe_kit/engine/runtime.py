@@ -31,7 +31,7 @@ from pe_kit.engine.outgoing import HttpSite
 from pe_kit.engine.ownserver import OwnServer, WouldHang
 from pe_kit.engine.queue import EventQueue
 from pe_kit.engine.records import BatchSource, Exchange, LogRow, Response
-from pe_kit.engine.response import to_response
+from pe_kit.engine.response import HANDLER_DOWN, to_response
 from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop, table_missing
 from pe_kit.engine.strike import before_call, on_cache, with_batch_faults
 from pe_kit.engine.track import Tracker
@@ -355,14 +355,18 @@ class Runtime:
         self.enqueue(Work(trigger, self.gatherer.event, self.clock.now_ns, call_time_ns=call_time_ns))
         self.settle()
 
-    def request(self, trigger: Trigger, request: Mapping[str, Any]) -> Response | None:
+    def request(self, trigger: Trigger, request: Mapping[str, Any]) -> Response:
         """Answer a request: the response waits for the call's end, and virtual time passes until then."""
         work = Work(trigger, self.gatherer.event, self.clock.now_ns, request=request)
         self.enqueue(work)
         self.settle()
         self._await(work, lambda: self._run_of(request) is not None)
         run = self._run_of(request)
-        return None if run is None else run.response
+        if run is None or run.response is None:
+            return HANDLER_DOWN
+        if run.response is HANDLER_DOWN:
+            self.gatherer.note("HTTP does not allow the name of a header that the plugin gave: there is no response")
+        return run.response
 
     def _await(self, work: Work, done: Callable[[], bool]) -> None:
         """Let virtual time pass until a piece of work has its run, or nothing is under way."""
@@ -370,7 +374,7 @@ class Runtime:
             self._end_next()
             self.settle()
 
-    def request_within(self, caller: Call, trigger: Trigger, request: Mapping[str, Any]) -> Response | None:
+    def request_within(self, caller: Call, trigger: Trigger, request: Mapping[str, Any]) -> Response:
         """Answer a request that a plugin sends to the server that runs it, while its own call waits.
 
         Raises:
@@ -390,10 +394,10 @@ class Runtime:
             while call is not None and call.ended_ns is None and self._ends:
                 self._end_next()
             if call is None or call.ended_ns is None:
-                return None
+                return HANDLER_DOWN
             if call.written:
                 self.flush()  # the server answers after the flush that carries what the plugin wrote
-            return caller.answered[-1][2]
+            return caller.answered[-1][2] or HANDLER_DOWN
 
     def _run_of(self, request: Mapping[str, Any]) -> Run | None:
         return next((run for run in self.gatherer.runs if run.request is request), None)

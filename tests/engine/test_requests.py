@@ -98,3 +98,11 @@ def test_none_is_an_unsupported_return_type(engine: Engine, plug: Plug) -> None:
     response = engine.request("n").response
     assert response is not None
     assert (response.status, response.text) == (500, '{"error":"Unsupported return type from Python function"}')
+
+
+def test_an_outcome_says_why_there_is_no_response(engine: Engine, plug: Plug) -> None:
+    plug(ECHO.partition("return")[0] + "return 'x', {'bad name': '1'}\n", "request:x")
+    outcome = engine.request("x")
+    assert outcome.response is not None
+    assert outcome.response.body == b"Processing engine error: request handler for trigger down"
+    assert any("name of a header" in note for note in outcome.notes)
