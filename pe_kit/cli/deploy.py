@@ -12,6 +12,7 @@ from pe_kit.cli import deployment
 from pe_kit.cli.influxdb3 import Remote
 from pe_kit.cli.influxdb3.words import DEFAULT_HOST
 from pe_kit.engine.engine import Engine
+from pe_kit.errors import UsageError
 
 __all__ = ["deploy", "pull"]
 
@@ -48,6 +49,8 @@ def deploy(
     each plugin (what it does outside the database is done), then triggers are created or replaced. When a step fails,
     what was done is taken back. What the server has already is left alone.
     """
+    if not data_dir.is_dir():
+        raise UsageError(f"there is no session in {data_dir}", mend="Name the data_dir of one.")
     with _engine(data_dir, plugin_dir) as engine:
         target = Remote(host, token, tls_ca)
         todo = deployment.steps(engine, database, names or (), target, again=again, dry_run=not no_dry_run)
@@ -71,11 +74,16 @@ def pull(
     token: _Token = None,
     tls_ca: _Ca = None,
     plugin_dir: _PluginDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Bring triggers of a server, and their plugins where its disk can be read from here, into a session.
 
     The exit status is 1 when a plugin's file has to be copied by hand: the API does not give it.
     """
+    did: list[str] = []
     with _engine(data_dir, plugin_dir) as engine:
-        complete = deployment.pull(engine, database, names or (), Remote(host, token, tls_ca), typer.echo)
+        say = did.append if as_json else typer.echo
+        complete = deployment.pull(engine, database, names or (), Remote(host, token, tls_ca), say)
+    if as_json:
+        typer.echo(json.dumps({"complete": complete, "done": did}, ensure_ascii=False))
     raise typer.Exit(0 if complete else 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.cli.influxdb3.commands import plugin_sources
-from pe_kit.cli.influxdb3.target import CONFIGURE, Target
+from pe_kit.cli.influxdb3.target import CONFIGURE, Local, Target
 from pe_kit.cli.validate import problems
 from pe_kit.engine.trigger import TriggerSpec, parse_spec
 from pe_kit.errors import NotFoundError, PeKitError, ServerError, UsageError, near_match
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Definition", "Step", "apply", "pull", "steps"]
 
 _TRIGGER = CONFIGURE + "processing_engine_trigger"
+_FIELDS = {
+    "Boolean": "bool_field", "Int64": "int64_field", "UInt64": "uint64_field", "Float64": "float64_field",
+    "Utf8": "string_field",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ def steps(
     moved = [t for t in wanted if again or _differs(t, (there or {}).get(t.name))]
     if dry_run:
         tried = [t for t in wanted if (t in moved or t.path in changed) and t.spec.plugin_type != "Request"]
-        plan += [Step(f"dry run of {t.path} for {t.name}", lambda t=t: _try(target, db, t)) for t in tried]  # type: ignore[misc]
+        plan += [Step(f"dry run of {t.path} for {t.name}", lambda t=t: _try(target, engine, db, t)) for t in tried]  # type: ignore[misc]
     return plan + [_put(target, db, t, (there or {}).get(t.name)) for t in moved]
 
 
@@ -239,14 +243,14 @@ def _delete_database(target: Target, db: str) -> None:
     target.send("DELETE", CONFIGURE + "database", query={"db": db})
 
 
-def _try(target: Target, db: str, trigger: Definition) -> str:
+def _try(target: Target, engine: Engine, db: str, trigger: Definition) -> str:
     """Dry-run a plugin on the server; gives why it was not, where it cannot be."""
     given: dict[str, Any] = {"filename": trigger.path, "database": db, "cache_name": "pe-kit-deploy"}
     given["input_arguments"] = trigger.arguments or None
     if not trigger.path.endswith(".py"):
         return "a folder cannot be dry-run: the server runs its __init__.py alone"
     if trigger.spec.plugin_type == "WalRows":
-        line = _newest_line(target, db, trigger.spec.value)
+        line = _newest_line(target, db, trigger.spec.value) or _newest_line(Local(engine), db, trigger.spec.value)
         if not line:
             return "there is no row to try it with"
         given["input_lp"] = line
@@ -265,16 +269,15 @@ def _newest_line(target: Target, db: str, table: str) -> str:
     if not columns:
         return ""
     table = columns[0]["table_name"]
-    tags = {c["column_name"] for c in columns if c["table_name"] == table and "Dictionary" in c["data_type"]}
+    kinds = {c["column_name"]: c["data_type"] for c in columns if c["table_name"] == table}
     quoted = table.replace('"', '""')
     for row in _rows(target, db, f'SELECT * FROM "{quoted}" ORDER BY time DESC LIMIT 1'):
         line = LineBuilder(table)
         for name, value in row.items():
-            if name in tags:
+            if "Dictionary" in kinds[name]:
                 line.tag(name, value)
-            elif name != "time":
-                add = {bool: line.bool_field, int: line.int64_field, float: line.float64_field, str: line.string_field}
-                add[type(value)](name, value)  # type: ignore[operator]
+            elif name != "time" and value is not None:
+                getattr(line, _FIELDS[kinds[name]])(name, value)
         return line.build()
     return ""
 

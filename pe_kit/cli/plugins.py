@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,15 +30,14 @@ def plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything that is known as JSON.")] = False,
 ) -> None:
     """List plugins: functions, versions, triggers that use them, and what they need that is not installed."""
-    options: dict[str, Any] = {} if data_dir is None else {"data_dir": data_dir}
-    if folder is not None:
-        if not folder.is_dir():
-            raise UsageError(f"there is no folder {folder}", mend="Name a plugin folder.")
-        options["plugin_dir"] = folder
-    with Engine(**options) as engine:
+    for given in (folder, data_dir):
+        if given is not None and not given.is_dir():
+            raise UsageError(f"there is no folder {given}", mend="Name a plugin folder, or that of a session.")
+    if folder is None and data_dir is None and not os.environ.get("INFLUXDB3_PLUGIN_DIR"):
+        raise UsageError("there is no plugin folder", mend="Name one, or set INFLUXDB3_PLUGIN_DIR.")
+    with Engine(data_dir=data_dir, plugin_dir=folder or ...) as engine:
         registry, where = engine._registry, engine.plugin_dir
-        if registry is None:
-            raise UsageError("there is no plugin folder", mend="Name one.")
+        assert registry is not None
         found = [
             (one, [v.hash[:12] for v in registry.versions(one.filename)])
             for one in registry.plugins(engine._runtime.triggers)

@@ -53,7 +53,7 @@ class Repository:
                 f"plugin_repo={text!r}", mend="Give an http(s) URL, a folder, or git+file:///PATH@REVISION."
             )
         self._scheme = scheme
-        self.base = text if text.endswith("/") or scheme == "git+file" else f"{text}/"
+        self.base = text if text.endswith("/") else f"{text}/"
         self._kept = kept / hashlib.sha256(self.base.encode()).hexdigest()[:16]
 
     def fetch(self, name: str) -> Fetched:
@@ -95,7 +95,7 @@ class Repository:
                 raise _refused(f"{error.code} {responses.get(error.code, error.reason)}", url) from None
 
     def _of_git(self, name: str) -> str:
-        path, _, revision = unquote(urlsplit(self.base).path).partition("@")
+        path, _, revision = unquote(urlsplit(self.base).path).removesuffix("/").partition("@")
         revision = revision or "HEAD"
         git = ("git", "-C", path, "-c", f"safe.directory={path}")
         done = subprocess.run(
@@ -104,7 +104,7 @@ class Repository:
         if done.returncode != 0:
             said = done.stderr.decode("utf-8", "replace").strip()
             if "does not exist in" in said or "exists on disk, but not in" in said:
-                raise _refused("404 Not Found", f"{self.base}/{name}")
+                raise _refused("404 Not Found", f"{self.base}{name}")
             raise OSError(0, said.splitlines()[-1] if said else "git failed")
         return done.stdout.decode()
 

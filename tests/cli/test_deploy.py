@@ -14,7 +14,7 @@ from pe_kit import Engine
 from pe_kit.cli.deployment import apply, pull, steps
 from pe_kit.cli.influxdb3 import Local, Remote, Target
 from pe_kit.cli.main import app
-from pe_kit.errors import NotFoundError, PeKitError
+from pe_kit.errors import NotFoundError, PeKitError, UsageError
 
 WAL = """\
 def process_writes(influxdb3_local, table_batches, args=None):
@@ -78,7 +78,7 @@ def test_what_changed_is_replaced_and_the_dry_run_has_a_row_of_the_server(
     session: Engine, server: Engine, target: Target
 ) -> None:
     apply(steps(session, "d", ["counter"], target), lambda _: None)
-    server.write('cpu,host=a v=1.5,n=2i,s="x y",b=true', "d")
+    server.write('cpu,host=a v=1.5,n=2i,u=3u,s="x y",b=true', "d")
     session.write_plugin("count.py", WAL.replace('"out"', '"more"'))
     plan = steps(session, "d", ["counter"], target)
     assert [step.text for step in plan] == ["replace count.py", "dry run of count.py for counter"]
@@ -87,6 +87,14 @@ def test_what_changed_is_replaced_and_the_dry_run_has_a_row_of_the_server(
     assert said == ["replace count.py: done", "dry run of count.py for counter: done"]
     server.write("cpu v=1", "d")
     assert "more" in list(server.tables("d")["table"])
+
+
+def test_the_dry_run_on_a_new_server_has_a_row_of_the_session(session: Engine, server: Engine, target: Target) -> None:
+    session.load("cpu,host=a v=1.5,u=3u", "d")
+    session.write_plugin("count.py", WAL + "    raise ValueError(table_batches[0]['rows'][0]['u'])\n")
+    with pytest.raises(PeKitError, match="ValueError: 3"):
+        apply(steps(session, "d", ["counter"], target), lambda _: None)
+    assert len(server.triggers) == 0
 
 
 def test_a_step_that_fails_takes_back_what_was_done(session: Engine, server: Engine, target: Target) -> None:
@@ -184,3 +192,8 @@ def test_the_terminal_shows_a_plan_and_asks(session: Engine, server: Engine, tmp
     assert "nothing to do" in CliRunner().invoke(app, words).output
     pulled = ["pull", "--host", url, "-d", "d", "--data-dir", str(tmp_path / "copy")]
     assert CliRunner().invoke(app, pulled).output == "count.py: written\ncounter: created\n"
+    again = json.loads(CliRunner().invoke(app, [*pulled, "--json"]).output)
+    assert again == {"complete": True, "done": ["counter: unchanged"]}
+    words[words.index(str(tmp_path / "session"))] = str(tmp_path / "sesion")
+    assert isinstance(CliRunner().invoke(app, words).exception, UsageError)
+    assert not (tmp_path / "sesion").exists()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from pe_kit import Engine
 from pe_kit.cli.main import app
+from pe_kit.errors import UsageError
 
 SOURCE = "def process_writes(influxdb3_local, table_batches, args=None):\n    influxdb3_local.info('one')\n"
 
@@ -36,4 +38,13 @@ def test_a_folder_is_listed_without_a_session(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["plugins", str(tmp_path)])
     assert done.exit_code == 0
     assert "1 plugins in" in done.output
-    assert CliRunner().invoke(app, ["plugins", str(tmp_path / "none")]).exception is not None
+
+
+@pytest.mark.parametrize("words", [["none"], ["--data-dir", "none"], []])
+def test_a_folder_that_is_not_there_is_not_made(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("INFLUXDB3_PLUGIN_DIR", raising=False)
+    assert isinstance(CliRunner().invoke(app, ["plugins", *words]).exception, UsageError)
+    assert list(tmp_path.iterdir()) == []

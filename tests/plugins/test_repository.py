@@ -101,8 +101,9 @@ def test_a_git_repository_is_read_at_a_revision(folder: Path) -> None:
             assert _answer(engine) == word
     with pytest.raises(PluginError, match="404 Not Found git"):
         _engine(f"git+file://{folder}@{first}", "gh:none.py")
-    with pytest.raises(PluginError, match="error getting plugin from repository"):
+    with pytest.raises(PluginError, match="error getting plugin from repository") as caught:
         _engine(f"git+file://{folder}@nowhere")
+    assert f"{folder}@nowhere/team/hello.py: " in caught.value.mend
 
 
 def test_a_copy_is_used_offline_but_only_when_the_repository_cannot_be_reached(tmp_path: Path, url: str) -> None:

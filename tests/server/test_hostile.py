@@ -123,6 +123,8 @@ def test_other_machines_need_a_token(engine: Engine) -> None:
 
 
 def test_a_port_that_is_taken_is_said(engine: Engine) -> None:
+    with pytest.raises(UsageError, match="port 99999"):
+        engine.serve(port=99_999)
     with pytest.raises(UsageError, match="cannot listen"):
         engine.serve(port=engine.serve(port=0).port)
 
