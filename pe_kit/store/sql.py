@@ -68,8 +68,8 @@ class SqlSession:
         self._tables = Tables()
         self._now_ns = 0
         self._functions: dict[str, Any] = {}
-        self._serial = self._context(1)
-        self._parallel: SessionContext | None = None
+        self._contexts = {1: self._context(1)}
+        self._cores = 1  # as the statement before
 
     def _context(self, cores: int) -> SessionContext:
         import pyarrow as pa
@@ -117,7 +117,7 @@ class SqlSession:
     def _rewritten(self, sql: str, values: Mapping[str, Any]) -> str:
         """Rewrite InfluxDB's own functions; an error of syntax is told where it stands in what was written."""
         try:
-            self._serial.sql(sql, _options(), values)
+            self._contexts[1].sql(sql, _options(), values)
         except Exception as error:
             told = self._error(error, "planning") if "SQL(" in str(error) else error  # wording takes its time
             if str(told).startswith("SQL error:"):
@@ -130,9 +130,8 @@ class SqlSession:
             from datafusion import udf
 
             self._functions[name] = udf(function, inputs, output, "immutable", name)
-            for context in (self._serial, self._parallel):
-                if context is not None:
-                    context.register_udf(self._functions[name])
+            for context in self._contexts.values():
+                context.register_udf(self._functions[name])
 
     def run(self, sql: str, values: Mapping[str, Any]) -> pa.Table:
         """Plan and run DataFusion's SQL."""
@@ -149,17 +148,19 @@ class SqlSession:
 
     def plan(self, sql: str, values: Mapping[str, Any]) -> DataFrame:
         """Plan DataFusion's SQL: the result's ``schema()`` is known, nothing has run."""
-        context = self._serial
         while True:
             try:
-                frame = context.sql(sql, _options(), values)
+                frame = self._contexts[self._cores].sql(sql, _options(), values)
             except BaseException as error:
                 if self._tables.supply():
                     continue
                 raise self._error(error, "planning") from None
-            if self._tables.rows <= PARALLEL_ROWS or context is self._parallel:
+            cores = (os.cpu_count() or 1) if self._tables.rows > PARALLEL_ROWS else 1
+            if cores == self._cores:
                 return frame
-            self._parallel = context = self._parallel or self._context(os.cpu_count() or 1)
+            self._cores = cores
+            if cores not in self._contexts:
+                self._contexts[cores] = self._context(cores)
 
     def _error(self, error: BaseException, stage: str) -> BaseException:
         if type(error) is Exception:
@@ -184,7 +185,7 @@ class Planner:
     @property
     def rows(self) -> int:
         """The rows of the largest table that the statement names."""
-        return self._tables.rows
+        return self._tables.named_rows
 
     def schema(self, sql: str) -> pa.Schema:
         """Plan a query; give its columns. Raises QueryError."""

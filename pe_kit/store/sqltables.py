@@ -143,6 +143,11 @@ class Tables:
         self._known[name] = _Known(self.view.table(name), reading.version, places, rows, table)
 
     @property
+    def named_rows(self) -> int:
+        """The rows of the largest table that the query names, whether they are given or not."""
+        return max((reading.rows for reading in self._of_now.values()), default=0)
+
+    @property
     def reducible(self) -> bool:
         """Whether the query names a table or a cache of which it is worth knowing how much the plan reads."""
         return bool(self._distinct) or any(reading.large for reading in self._of_now.values())

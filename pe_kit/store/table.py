@@ -44,9 +44,14 @@ class Reading(NamedTuple):
     chunks: list[Chunk]
 
     @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(map(len, self.chunks))
+
+    @property
     def large(self) -> bool:
         """Whether reading only a part of it is worth a second look at the plan."""
-        return sum(map(len, self.chunks)) > LARGE_ROWS
+        return self.rows > LARGE_ROWS
 
     def places(self, span: Span) -> tuple[int, ...]:
         """Say which chunks may have rows of a span of time."""

@@ -1,17 +1,18 @@
 """Fills gaps in grouped rows: every series gets a row for every bin (core/iox_query/src/exec/gapfill/algo.rs).
 
-No row is touched on its own. Where each row goes is computed for all at once; then a column is a sequence of runs, each
-of which holds or carries on what its first position has. The work goes by batches of whole series, which share the
-column of times.
+No row is touched on its own. The rows are put in the order of the result, where each of them has a place; then a column
+is a sequence of runs, each of which holds or carries on what its first place has. The work goes by batches of whole
+series, which share the column of times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pe_kit.errors import QueryError
+from pe_kit.store.functions.grouping import aggregate, compacted, numbered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,15 +38,18 @@ def too_many_rows(rows: int) -> QueryError:
     )
 
 
-def fill_gaps(table: pa.Table, kinds: Sequence[pa.DataType], bins: Array, strategies: Sequence[Strategy]) -> pa.Table:
+def fill_gaps(
+    table: pa.Table, schema: pa.Schema, bins: Array, strategies: Sequence[Strategy], functions: Sequence[str] = ()
+) -> pa.Table:
     """Fill the gaps.
 
     Args:
         table: the columns that tell the series apart, the bin's time, then one column per aggregate; at most one row
             per series and bin, in any order.
-        kinds: the types that the columns that tell the series apart are to have; text may become a dictionary.
+        schema: that of the result; what is a dictionary there may be text in the table.
         bins: the bins that every series gets, ascending.
         strategies: how each aggregate is filled.
+        functions: the aggregates that are still to be computed, of any number of rows per series and bin.
 
     Returns:
         The same columns, sorted by series (nulls first), then time. A row without a time comes first in its series.
@@ -59,60 +63,34 @@ def fill_gaps(table: pa.Table, kinds: Sequence[pa.DataType], bins: Array, strate
 
     table = table.combine_chunks()
     columns = [c.chunk(0) if c.num_chunks else pa.array([], c.type) for c in table.columns]
-    series = len(kinds)
-    keys, time = columns[:series], columns[series]
-    codes, count = _number(keys, len(time))
-    slots = _slots(time, bins)
+    series = len(columns) - len(strategies) - 1
+    keys, time, values = columns[:series], columns[series], columns[series + 1 :]
+    codes, count = numbered(keys, len(time))
     if count * len(bins) > MOST_ROWS:
         raise too_many_rows(count * len(bins))
     heads = np.zeros(count, np.int64)
     heads[codes] = np.arange(len(codes))  # any row of each series
-    values = [_Column(column, how) for column, how in zip(columns[series + 1 :], strategies, strict=True)]
-    step = max(1, _BATCH_ROWS // max(1, len(bins)))  # series in a batch
-    batch_of = codes // step if step > 1 else codes
-    total = -(-count // step)
-    order = np.argsort(batch_of.astype(np.uint16) if total < 2**16 else batch_of, kind="stable")  # 16 bits sort fast
-    ends = np.cumsum(np.bincount(batch_of, minlength=total))
-    fields = list(table.schema)
-    schema = pa.schema([*(f.with_type(k) for f, k in zip(fields, kinds, strict=False)), *fields[series:]])
-    shared: dict[int, _Layout] = {}
+    width = len(bins) + 1
+    cells = codes * width + _slots(time, bins) + 1  # where they go: by series, then time, without a time first
+    if functions:
+        groups, cells = compacted(cells, count * width)
+        values = [aggregate(f, v, groups, len(cells)) for f, v in zip(functions, values, strict=True)]
+    else:
+        order = np.argsort(cells, kind="stable")
+        cells, values = cells[order], [v.take(pa.array(order)) for v in values]
+    step = max(1, _BATCH_ROWS // width)  # series in a batch
+    edges = [*range(0, count, step), count]
+    ends = np.searchsorted(cells, np.array(edges) * width).tolist()
+    layout: _Layout | None = None
     batches = []
-    for number, rows in enumerate(np.split(order, ends[:-1]) if count else []):
-        of_batch = heads[number * step : (number + 1) * step]
-        layout = _Layout.of(codes[rows] - number * step, slots[rows], rows, bins, len(of_batch), shared)
-        arrays = [_repeated(key.take(pa.array(of_batch)), k, layout) for key, k in zip(keys, kinds, strict=True)]
-        arrays += [layout.times(time.type), *(_fill(column, layout, column.how) for column in values)]
+    for first, last, i, j in zip(edges, edges[1:], ends, ends[1:], strict=False):
+        layout = _Layout.of(cells[i:j] - first * width, bins, last - first, layout)
+        of_batch = pa.array(heads[first:last])
+        arrays = [_repeated(k.take(of_batch), f.type, layout) for k, f in zip(keys, schema, strict=False)]
+        arrays.append(layout.times(time.type))
+        arrays += [_fill(v.slice(i, j - i), layout, how) for v, how in zip(values, strategies, strict=True)]
         batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return pa.Table.from_batches(batches, schema)
-
-
-def _number(keys: Sequence[pa.Array], rows: int) -> tuple[Array, int]:
-    """Number the series in the order of their keys, null first; give each row's number and how many there are."""
-    import numpy as np
-
-    codes, count = np.zeros(rows, np.int64), min(rows, 1)
-    for key in keys:
-        own, distinct = _ranks(key)
-        codes = codes * distinct + own
-        if count * distinct <= 4 * rows + 1_000_000:
-            present = np.zeros(count * distinct, bool)
-            present[codes] = True
-            codes = (np.cumsum(present) - 1)[codes]
-        else:
-            codes = np.unique(codes, return_inverse=True)[1]
-        count = int(codes.max(initial=-1)) + 1
-    return codes, count
-
-
-def _ranks(column: pa.Array) -> tuple[Array, int]:
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
-    rank = np.zeros(len(encoded.dictionary) + 1, np.int64)  # the last one stands for null
-    rank[:-1] = pc.rank(encoded.dictionary, "ascending", tiebreaker="dense").to_numpy()
-    return rank[encoded.indices.fill_null(-1).to_numpy()], int(rank.max()) + 1
 
 
 def _slots(time: pa.Array, bins: Array) -> Array:
@@ -120,18 +98,17 @@ def _slots(time: pa.Array, bins: Array) -> Array:
     import numpy as np
     import pyarrow as pa
 
-    moments = time.cast(pa.int64()).fill_null(0).to_numpy()
-    missing = time.is_null().to_numpy(zero_copy_only=False) if time.null_count else np.zeros(len(moments), bool)
-    stride = int(bins[1] - bins[0]) if len(bins) > 1 else 1
-    if len(bins) and int(bins[-1] - bins[0]) == stride * (len(bins) - 1):
-        slots: Array = (moments - bins[0]) // stride
-    else:
-        slots = np.searchsorted(bins, moments)
-    found = (slots >= 0) & (slots < len(bins))
-    found[found] = bins[slots[found]] == moments[found]
-    if not (found | missing).all():
+    if not len(time):
+        return np.array([], np.int64)
+    first, last = int(bins[0]), int(bins[-1])
+    moments = time.cast(pa.int64()).fill_null(first).to_numpy()
+    stride = int(bins[1]) - first if len(bins) > 1 else 1
+    even = last - first == stride * (len(bins) - 1)
+    slots: Array = (moments - first) // stride if even else np.searchsorted(bins, moments)
+    if not first <= moments.min() <= moments.max() <= last or (bins[slots] != moments).any():
         raise ValueError("unexpected time bin value")
-    slots[missing] = -1
+    if time.null_count:
+        slots[time.is_null().to_numpy(zero_copy_only=False)] = -1
     return slots
 
 
@@ -140,42 +117,34 @@ class _Layout:
     """Where the rows of a batch go.
 
     Attributes:
-        source: for each row of the result the row it comes from, or -1. scratch: room of the same size.
-        moments: its bin as int64 nanoseconds. which: its series within the batch.
-        begins: for each series the position of its first bin.
-        untimed: the positions of the rows that have no time.
+        places: for each row its place in the result, ascending.
+        begins: for each series the place of its first bin. untimed: the places of the rows that have no time.
+        moments: for each row of the result its bin as int64 nanoseconds. which: its series within the batch.
     """
 
-    source: Array
-    scratch: Array
-    moments: Array
-    which: Array
+    places: Array
     begins: Array
     untimed: Array
+    moments: Array
+    which: Array
 
     @staticmethod
-    def of(codes: Array, slots: Array, rows: Array, bins: Array, count: int, shared: dict[int, _Layout]) -> _Layout:
-        """Lay out the rows of ``count`` series; ``shared`` keeps what is the same for all such batches."""
+    def of(cells: Array, bins: Array, count: int, like: _Layout | None) -> _Layout:
+        """Lay out the rows of ``count`` series; takes what it can from a layout of the same bins."""
         import numpy as np
 
-        missing = slots < 0
-        extra = np.bincount(codes[missing], minlength=count)
-        known = shared.get(count)
-        if extra.any() or known is None:
-            sizes = extra + len(bins)
+        codes, slots = np.divmod(cells, len(bins) + 1)
+        untimed = codes[slots == 0]
+        if len(untimed) or like is None or len(like.untimed) or len(like.begins) != count:
+            sizes = np.bincount(untimed, minlength=count) + len(bins)
             begins = np.cumsum(sizes) - len(bins)
             which = np.repeat(np.arange(count, dtype=np.int32), sizes)
-            moments = np.zeros(len(which), np.int64)
             timed = np.ones(len(which), bool)
-            timed[begins[extra > 0] - 1] = False
+            timed[begins[untimed] - 1] = False
+            moments = np.zeros(len(which), np.int64)
             moments[timed] = np.tile(bins, count)
-            source, scratch = np.empty((2, len(which)), np.int32)
-            known = _Layout(source, scratch, moments, which, begins, np.flatnonzero(~timed))
-            if not extra.any():
-                shared[count] = known
-        known.source.fill(-1)  # the batch before is done with it
-        known.source[known.begins[codes] + slots] = rows  # a row without a time: slot -1, just before the first bin
-        return known
+            like = _Layout(begins, begins, begins[untimed] - 1, moments, which)
+        return replace(like, places=like.begins[codes] + slots - 1)
 
     def times(self, kind: pa.DataType) -> pa.Array:
         """Give the column of times."""
@@ -192,84 +161,73 @@ class _Layout:
 def _repeated(heads: pa.Array, kind: pa.DataType, layout: _Layout) -> pa.Array:
     import pyarrow as pa
 
-    if heads.type == kind:
+    if not pa.types.is_dictionary(kind) or not pa.types.is_string(kind.value_type):
         return heads.take(pa.array(layout.which))
+    heads = heads.cast(kind.value_type)
     missing = heads.is_null().to_numpy(zero_copy_only=False)[layout.which] if heads.null_count else None
     which = pa.array(layout.which, kind.index_type, mask=missing)
     return pa.DictionaryArray.from_arrays(which, heads.fill_null(""), safe=False)
 
 
-class _Column:
-    """An aggregate's column, how it is to be filled, and which of its rows have a value."""
-
-    def __init__(self, column: pa.Array, how: Strategy) -> None:
-        import numpy as np
-
-        self.arrow, self.how, self.type = column, how, column.type
-        self._valid = None
-        if column.null_count:
-            self._valid = np.append(column.is_valid().to_numpy(zero_copy_only=False), False)
-
-    def known(self, rows: Array) -> Array:
-        """Say which of the rows (-1: none) have a value."""
-        return rows >= 0 if self._valid is None else self._valid[rows]
-
-    def take(self, rows: Array) -> pa.Array:
-        """Take rows; -1 gives null."""
-        import pyarrow as pa
-
-        missing = rows < 0
-        return self.arrow.take(pa.array(rows, mask=missing if missing.any() else None))
-
-
-def _fill(column: _Column, layout: _Layout, how: Strategy) -> pa.Array:
+def _fill(column: pa.Array, layout: _Layout, how: Strategy) -> pa.Array:
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if how == "interpolate" and pa.types.is_struct(column.type):
         fields = [
-            _fill(_Column(column.arrow.field(i), how), layout, "interpolate" if field.name == "value" else "null")
+            _fill(column.field(i), layout, "interpolate" if field.name == "value" else "null")
             for i, field in enumerate(column.type)
         ]
         return pa.StructArray.from_arrays(fields, fields=list(column.type))
     if how == "interpolate":
         return _interpolated(column, layout)
     if how == "locf":
-        begins, _, rows = _runs(column, layout)
-        np.cumsum(begins, out=layout.scratch)
-        np.subtract(layout.scratch, 1, out=layout.scratch)
-        return column.take(rows).take(pa.array(layout.scratch))
-    filled = column.take(layout.source)
-    return filled if how == "null" else pc.if_else(pa.array(layout.source < 0), pa.scalar(0, column.type), filled)
+        starts, rows = _runs(column, layout)
+        lengths = np.diff(starts, append=len(layout.which))
+        return _take(column, rows).take(pa.array(np.repeat(np.arange(len(rows), dtype=np.int32), lengths)))
+    source = np.full(len(layout.which), -1, np.int32)
+    source[layout.places] = np.arange(len(column), dtype=np.int32)
+    filled = _take(column, source)
+    return filled if how == "null" else pc.if_else(pa.array(source < 0), pa.scalar(0, column.type), filled)
 
 
-def _runs(column: _Column, layout: _Layout) -> tuple[Array, Array, Array]:
+def _take(column: pa.Array, rows: Array) -> pa.Array:
+    """Take rows; -1 gives null."""
+    import pyarrow as pa
+
+    missing = rows < 0
+    return column.take(pa.array(rows, mask=missing if missing.any() else None))
+
+
+def _runs(column: pa.Array, layout: _Layout) -> tuple[Array, Array]:
     """Cut the batch into runs: each begins at a value, at a series' first bin, or at a row without a time.
 
     Returns:
-        Which rows begin a run; where each run begins; the row that it takes its value from, or -1.
+        Where each run begins, and the row that it takes its value from, or -1.
     """
     import numpy as np
 
-    begins = column.known(layout.source)
-    known = begins[layout.begins], begins[layout.untimed]
-    begins[layout.begins] = begins[layout.untimed] = True
-    starts = np.flatnonzero(begins)
-    rows = layout.source[starts]
-    for places, valid in zip((layout.begins, layout.untimed), known, strict=True):
-        rows[np.searchsorted(starts, places[~valid])] = -1
-    return begins, starts, rows
+    rows = np.arange(len(column))
+    if column.null_count:
+        rows = rows[column.is_valid().to_numpy(zero_copy_only=False)]
+    starts = layout.places[rows]
+    found = np.zeros(len(layout.which), bool)
+    found[starts] = True
+    forced = np.sort(np.concatenate((layout.begins, layout.untimed)))
+    forced = forced[~found[forced]]
+    at = np.searchsorted(starts, forced)
+    return np.insert(starts, at, forced), np.insert(rows, at, -1)
 
 
-def _interpolated(column: _Column, layout: _Layout) -> pa.Array:
+def _interpolated(column: pa.Array, layout: _Layout) -> pa.Array:
     """Draw straight lines between values on the bins' times; integers are cut towards zero."""
     import numpy as np
     import pyarrow as pa
 
-    _, starts, rows = _runs(column, layout)
+    starts, rows = _runs(column, layout)
     zero = column.type.to_pandas_dtype()(0)
-    values, size = np.append(column.arrow.fill_null(0).to_numpy(), zero)[rows], len(layout.source)
+    values, size = np.append(column.fill_null(0).to_numpy(), zero)[rows], len(layout.which)
     lengths = np.diff(starts, append=size)
     # a line goes from one run to the next where both have a value, and the next is no series' first row
     ends = np.append(starts[1:], size)

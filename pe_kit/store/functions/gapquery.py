@@ -5,12 +5,13 @@ Source: core/iox_query/src/analyzer/handle_gapfill.rs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pe_kit.store.conversion import debug_type
 from pe_kit.store.functions.fill import Strategy, fill_gaps
+from pe_kit.store.functions.grouping import AGGREGATES, can_aggregate
 from pe_kit.store.functions.rewriter import Rewriter, Scope
 from pe_kit.store.functions.selectors import SELECTORS
 from pe_kit.store.functions.signatures import NUMBERS, no_match
@@ -27,10 +28,16 @@ FILLS: dict[str, Strategy] = {"locf": "locf", "interpolate": "interpolate"}
 _ZERO = frozenset({"count", "approx_distinct", "regr_count"})
 
 
+_DENSE, _MOST_GROUPED = 100, 10_000_000
+"""Tables of more rows than so many a bin, or in all, are left to DataFusion: it need not hold them all at once."""
+
+
 @dataclass
 class _Aggregate:
     text: str
     default: Strategy
+    function: str
+    argument: str  # empty where only DataFusion can compute it
     chosen: Strategy | None = None
 
 
@@ -93,8 +100,19 @@ class GapQuery:
         key = self._statement.key(call.start, end)
         if key not in self._aggregates:
             mark = self._rewriter.expression(call.start, end, self._scope)
-            self._aggregates[key] = _Aggregate(mark, "zero" if call.name in _ZERO else "null")
+            default: Strategy = "zero" if call.name in _ZERO else "null"
+            self._aggregates[key] = _Aggregate(mark, default, call.name, self._argument(call, end))
         return self._aggregates[key]
+
+    def _argument(self, call: Call, end: int) -> str:
+        """Give what one of the plain aggregates is computed of; empty for others, and where more is asked of it."""
+        s = self._statement
+        if call.name not in AGGREGATES or len(call.args) != 1 or end != call.end:
+            return ""
+        i, j = call.args[0]
+        if any(s.tokens[k].word in ("distinct", "all", "order") for k in s.top(i, j)):
+            return ""
+        return "1" if s.is_mark(i, "*") else self._rewriter.expression(i, j, self._scope)
 
     def _choose(self, call: Call) -> None:
         s = self._statement
@@ -111,33 +129,39 @@ class GapQuery:
         """Compute the grouped rows and fill their gaps."""
         import pyarrow as pa
 
-        series = [k for k in range(len(self._groups)) if k != self._time]
-        texts = [self._rewriter.expression(*self._groups[k], self._scope) for k in [*series, self._time]]
-        kinds = [self._rewriter.type_of(text, self._scope) for text in texts[:-1]]
-        is_tag = [kind == pa.dictionary(pa.int32(), pa.utf8()) for kind in kinds]
-        # DataFusion groups text far faster than dictionaries
-        texts = [f"CAST({x} AS VARCHAR)" if tag else x for x, tag in zip(texts, [*is_tag, False], strict=True)]
-        columns = [f"{text} AS {quoted(self._column(k))}" for k, text in zip([*series, self._time], texts, strict=True)]
-        columns += [f'{a.text} AS "__a{n}"' for n, a in enumerate(self._aggregates.values())]
+        planner, values = self._rewriter.planner, list(self._aggregates.values())
+        order = [*(k for k in range(len(self._groups)) if k != self._time), self._time]
+        keys = {self._column(k): self._rewriter.expression(*self._groups[k], self._scope) for k in order}
+        schema = planner.schema(self._select(keys, [a.text for a in values], grouped=True))
+        kinds = schema.types[: len(keys)]
+        for aggregate, kind in zip(values, schema.types[len(keys) :], strict=True):
+            if aggregate.chosen == "interpolate":
+                _check_interpolated(kind)
+        bins = self._grid.bins()
+        strategies = [a.chosen or a.default for a in values]
+        try:
+            if all(a.argument for a in values) and planner.rows <= min(_MOST_GROUPED, _DENSE * len(bins)):
+                rows = planner.table(self._select(keys, [a.argument for a in values], grouped=False))
+                functions = [a.function for a in values]
+                if all(can_aggregate(f, c) for f, c in zip(functions, rows.columns[len(keys) :], strict=True)):
+                    return fill_gaps(rows, schema, bins, strategies, functions)
+            for name, kind in zip(keys, kinds, strict=True):
+                if kind == pa.dictionary(pa.int32(), pa.utf8()):
+                    keys[name] = f"CAST({keys[name]} AS VARCHAR)"  # DataFusion groups text far faster
+            rows = planner.table(self._select(keys, [a.text for a in values], grouped=True))
+            return fill_gaps(rows, schema, bins, strategies)
+        except ValueError as error:
+            raise execution_error(f"{self._call.name.upper()}: {error}") from None
+
+    def _select(self, keys: Mapping[str, str], values: Sequence[str], *, grouped: bool) -> str:
+        columns = [f"{text} AS {quoted(name)}" for name, text in keys.items()]
+        columns += [f'{text} AS "__a{n}"' for n, text in enumerate(values)]
         where = ""
         if "where" in self._clauses:
             clause = self._clauses["where"]
             where = f"WHERE {self._rewriter.expression(clause.start, clause.end, self._scope)}"
-        positions = ", ".join(str(k + 1) for k in range(len(self._groups)))
-        grouped = self._rewriter.planner.table(
-            f"{self._scope.with_} SELECT {', '.join(columns)} {self._scope.from_} {where} GROUP BY {positions}"
-        )
-        bins = self._grid.bins()
-        strategies: list[Strategy] = []
-        for field, aggregate in zip(list(grouped.schema)[len(self._groups) :], self._aggregates.values(), strict=True):
-            if aggregate.chosen == "interpolate":
-                _check_interpolated(field.type)
-            strategies.append(aggregate.chosen or aggregate.default)
-        try:
-            found = [kind or field.type for kind, field in zip(kinds, grouped.schema, strict=False)]
-            return fill_gaps(grouped, found, bins, strategies)
-        except ValueError as error:
-            raise execution_error(f"{self._call.name.upper()}: {error}") from None
+        group = f"GROUP BY {', '.join(str(k + 1) for k in range(len(keys)))}" if grouped else ""
+        return f"{self._scope.with_} SELECT {', '.join(columns)} {self._scope.from_} {where} {group}"
 
     def _column(self, group: int) -> str:
         return f"__g{group}"

@@ -66,7 +66,8 @@ def test_filling_is_as_by_hand(cells: dict[Any, Any], how: Any, batch: int, unev
     kinds = [pa.dictionary(pa.int32(), pa.utf8()), pa.int64()]
     before, fill._BATCH_ROWS = fill._BATCH_ROWS, batch
     try:
-        filled = fill_gaps(table, kinds, np.array(bins), [how])
+        schema = pa.schema(list(zip(table.column_names, [*kinds, NS, pa.int64()], strict=True)))
+        filled = fill_gaps(table, schema, np.array(bins), [how])
     finally:
         fill._BATCH_ROWS = before
     times = filled["t"].cast(pa.int64()).to_pylist()
@@ -77,7 +78,7 @@ def test_filling_is_as_by_hand(cells: dict[Any, Any], how: Any, batch: int, unev
 
 def one(values: pa.Array, how: Any, times: list[int], bins: range) -> list[Any]:
     table = pa.table({"t": pa.array(times, NS), "x": values})
-    return fill_gaps(table, [], np.array(bins), [how])["x"].to_pylist()  # type: ignore[no-any-return]
+    return fill_gaps(table, table.schema, np.array(bins), [how])["x"].to_pylist()  # type: ignore[no-any-return]
 
 
 def test_any_type_can_be_carried_on() -> None:
