@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import socket
 import zlib
@@ -51,7 +52,7 @@ class DataFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
         self.damage: list[str] = []
-        self.pieces = PieceCache(self._report)
+        self.pieces = PieceCache(self.report)
         for name in ("journal", "state", "tables", "replaced"):
             files.make_folder(self.path / name)
         self._lock = self._take_lock()
@@ -96,7 +97,7 @@ class DataFolder:
             files.write_new(path, json.dumps({"format": "pe_kit data folder", "version": VERSION}).encode() + b"\n")
             return
         except (OSError, ValueError, KeyError, TypeError):
-            self._report(f"{path}: unreadable; read as version {VERSION}")
+            self.report(f"{path}: unreadable; read as version {VERSION}")
             return
         if found != VERSION:
             raise StorageError(
@@ -115,9 +116,11 @@ class DataFolder:
             self.segment = None
         self._lock.close()
 
-    def _report(self, text: str) -> None:
+    def report(self, text: str) -> None:
+        """Name damage, once; the log is on stderr unless the program has arranged otherwise."""
         if text not in self.damage:
             self.damage.append(text)
+            logging.getLogger("pe_kit").warning("%s", text)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -139,7 +142,7 @@ class DataFolder:
             if len(good) == len(found) and good and good[-1].body.get("end") == len(good):
                 whole.append((number, good))
             else:
-                self._report(f"{path}: damaged; the state before it and the journal take its place")
+                self.report(f"{path}: damaged; the state before it and the journal take its place")
                 path.replace(path.with_suffix(".damaged"))
             if len(whole) == 2:
                 break
@@ -154,13 +157,13 @@ class DataFolder:
             try:
                 data = files.read(path)
             except OSError as error:
-                self._report(f"{path}: {error.strerror}")
+                self.report(f"{path}: {error.strerror}")
                 continue
             for item in records(data):
                 if isinstance(item, Record):
                     yield item
                 elif isinstance(item, Damaged):
-                    self._report(f"{path}: bytes {item.offset:,} to {item.end:,} are damaged; what they held is lost")
+                    self.report(f"{path}: bytes {item.offset:,} to {item.end:,} are damaged; what they held is lost")
                 elif number == max(numbers):
                     files.truncate(path, item.offset)
 
@@ -169,7 +172,7 @@ class DataFolder:
         numbers = self._numbered("journal")
         for number in range(max(first, 1), max(numbers, default=0)):
             if number not in numbers:
-                self._report(f"{self._segment_path(number)}: missing; what it held is lost")
+                self.report(f"{self._segment_path(number)}: missing; what it held is lost")
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
