@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import EllipsisType, TracebackType
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import Clock, VirtualClock, WallClock, as_datetime, as_ns
@@ -44,13 +44,7 @@ from pe_kit.engine.track import Tracker
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger, deleted_while_running
 from pe_kit.engine.wall import WallRuntime
-from pe_kit.errors import (
-    ClockError,
-    EngineClosedError,
-    EngineOffError,
-    PartialWriteError,
-    UsageError,
-)
+from pe_kit.errors import ClockError, EngineClosedError, EngineOffError, PartialWriteError, UsageError, near_match
 from pe_kit.lineprotocol.builder import LineBuilder
 from pe_kit.plugins.packages import Installed, no_environment
 from pe_kit.plugins.source import PluginFolder
@@ -62,7 +56,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pe_kit.backtest.run import Backtest
-    from pe_kit.plugins.registry import Registry
     from pe_kit.server.serving import Served
     from pe_kit.synth.series import Series
 
@@ -93,6 +86,9 @@ class Engine:
         persist_cache: with ``data_dir``, the plugin cache survives a restart.
         package_manager: ``discover``, ``pip``, ``uv`` (which is pip, as on the server) or ``disabled``.
 
+    Attributes:
+        closed: True after ``close()``.
+
     Raises:
         UsageError: an argument makes no sense.
         StorageError: another engine has the data folder, or it cannot be used.
@@ -119,7 +115,7 @@ class Engine:
             raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
         self.limits = limits or Limits()
         self.limits.check()
-        self._closed = self._past = False
+        self.closed = self._past = False
         self._lock = threading.RLock()
         self._durable = Durable(self, data_dir) if data_dir is not None else None
         if self._durable is not None:
@@ -184,19 +180,17 @@ class Engine:
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """End the session; a private plugin folder is removed. Calling it again does nothing."""
-        if self._closed:
+        if self.closed:
             return
         for server in list(self._servers):
             server.stop()
         self._runtime.stop()
-        self._closed = True
+        self.closed = True
         if self._code is not None:
             self._code.close()
         self._remove_folder()
@@ -210,7 +204,7 @@ class Engine:
             UsageError: the session is in memory. StorageError: the disk refused; the journal goes on.
         """
         with self._lock:
-            if self._closed:
+            if self.closed:
                 raise EngineClosedError("this engine is closed", mend="Make a new one: Engine().")
             if self._durable is None:
                 raise UsageError("this session is in memory", mend="Make it durable: Engine(data_dir='my-session').")
@@ -224,7 +218,7 @@ class Engine:
     def __repr__(self) -> str:
         state = (
             "closed"
-            if self._closed
+            if self.closed
             else f"{self.now:%Y-%m-%d %H:%M:%S} UTC ({'virtual' if self._clock.virtual else 'wall'})"
         )
         triggers, databases = len(self._runtime.triggers), len(self.store.database_names()) - 1
@@ -506,10 +500,6 @@ class Engine:
         return self._code.install(packages, self._runtime.triggers)
 
     @property
-    def _registry(self) -> Registry | None:
-        return self._code.registry if self._code is not None else None
-
-    @property
     def plugins(self) -> pd.DataFrame:
         """What is in the plugin folder: filename, kind, functions, version, hash, triggers, requirements."""
         return self._on("No plugin directory configured").registry.frame(self._runtime.triggers)
@@ -595,7 +585,7 @@ class Engine:
                     self._runtime.start(trigger, gone.get("missing", {}))
 
     def _look_up(self, triggers: Iterable[Trigger]) -> dict[str, dict[str, str]]:
-        return {} if self._code is None or self._closed else self._code.look_up(triggers)
+        return {} if self._code is None or self.closed else self._code.look_up(triggers)
 
     @recorded
     def disable_trigger(self, name: str, db: str) -> None:
@@ -696,16 +686,11 @@ class Engine:
                 collector.response = request  # the body is read first
             elif (trigger := self._runtime.triggers.routed(path)) is None:
                 collector.response = not_routed()
-                collector.note(self._no_route(path))
+                known = near_match(path, self._runtime.triggers.routes, what="request paths")
+                collector.note(f"no running trigger answers {path!r}. {known}")
             else:
                 collector.response = self._runtime.request(trigger, request)
         return collector.outcome(self._clock.now_ns)
-
-    def _no_route(self, path: str) -> str:
-        from pe_kit.errors import near_match
-
-        known = self._runtime.triggers.routes
-        return f"no running trigger answers {path!r}. {near_match(path, known, what='request paths')}"
 
     def test_wal_plugin(
         self,
@@ -828,11 +813,8 @@ class Engine:
         Returns:
             The engine it leads to and the difference from this one.
         """
-        sources = plugin_sources(plugin, source)
         with self._lock:
-            first = self._history.nearest(self._history.count) if not self._history.events else None
-            start = first or self._history.checkpoints[0]
-            twin = self._history.rebuild(self._history.count, sources, start)
+            twin = self._history.rebuild(self._history.count, plugin_sources(plugin, source))
         return Replay(twin, diff_states(self, twin))
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 8181, token: str | None = None) -> Served:
@@ -861,11 +843,6 @@ class Engine:
         """Forget a server that has stopped."""
         if served in self._servers:
             self._servers.remove(served)
-
-    @property
-    def closed(self) -> bool:
-        """True after ``close()``."""
-        return self._closed
 
     @property
     def is_virtual(self) -> bool:

@@ -151,11 +151,17 @@ class History:
             )
         return found[-1]
 
-    def rebuild(self, n: int, sources: Mapping[str, str] | None = None, start: Checkpoint | None = None) -> Engine:
-        """Make an engine that is where this one was after event ``n``; ``sources`` replaces plugin files by name."""
+    def rebuild(self, n: int, sources: Mapping[str, str] | None = None) -> Engine:
+        """Make an engine that is where this one was after event ``n``.
+
+        Args:
+            sources: plugin files (name -> source) that were others from the first event on that is kept.
+        """
         if not self._engine._clock.virtual:
             raise ClockError("the past of a wall-clock engine cannot be rebuilt", mend="Use Engine(clock='virtual').")
-        checkpoint = start or self.nearest(n)
+        checkpoint = self.nearest(n)
+        if sources:
+            checkpoint = self.checkpoints[0]
         twin = checkpoint.revive(self._engine, sources)
         runs = (run for run in self._engine._runtime.runs if checkpoint.event < run.event.id <= n)
         twin._runtime.answers = Recorded(exchange for run in runs for exchange in run.exchanges).take

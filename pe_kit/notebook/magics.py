@@ -123,8 +123,8 @@ class Magics:
 
     def _with_missing(self, card: Card, path: str) -> Card:
         """Say before a plugin runs what it needs that is not installed."""
-        registry = self.engine._registry
-        needs = [need.text for need in registry.missing(path)] if registry is not None else []
+        code = self.engine._code
+        needs = [need.text for need in code.registry.missing(path)] if code is not None else []
         if not needs:
             return card
         row = ("not installed", f"{', '.join(needs)}: %influxdb3 install package {shlex.join(needs)}")
