@@ -117,7 +117,7 @@ def test_nothing_to_play_is_an_error(engine):
 
 
 def test_an_interrupt_gives_what_has_happened_until_then(engine):
-    source = "def process_writes(api, batches, args=None):\n    api.info('x')\n    if len(batches[0]['rows']) > 3:\n        raise KeyboardInterrupt"
+    source = "def process_writes(api, batches, args=None):\n    api.info('x')\n    if len(batches[0]['rows']) > 3:\n        import signal; signal.raise_signal(signal.SIGINT)"
     engine.write_plugin("watch.py", source)
     jam = plain() | synth.Imperfection("jam", lambda s, _: s.take(np.r_[0:60, np.repeat(60, 4)]))
     with pytest.raises(AdvanceInterrupted) as caught:
