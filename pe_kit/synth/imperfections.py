@@ -9,7 +9,7 @@ import numpy as np
 
 from pe_kit.duration import as_duration_ns
 from pe_kit.errors import UsageError, near_match
-from pe_kit.synth.seeds import probability
+from pe_kit.synth.seeds import counted, probability
 from pe_kit.synth.series import Column, Series, with_fields
 from pe_kit.synth.signals import Array, Duration
 
@@ -83,11 +83,11 @@ def late(chance: float = 0.05, by: Duration = "5m") -> Imperfection:
 
 def out_of_order(chance: float = 0.05, places: int = 5) -> Imperfection:
     """Points are overtaken: each with ``chance`` arrives together with and behind one of the next ``places`` points."""
-    likely = probability(chance)
+    likely, most = probability(chance), counted(places, "places")
 
     def spoil(points: Series, rng: np.random.Generator) -> Series:
         hit = _hits(points, rng, likely)
-        behind = np.minimum(hit + rng.integers(1, places + 1, len(hit)), len(points) - 1)
+        behind = np.minimum(hit + rng.integers(min(1, most), most + 1, len(hit)), len(points) - 1)
         arrivals, rank = points.arrivals.copy(), np.arange(len(points), dtype="float64")
         arrivals[hit] = points.arrivals[behind]
         rank[hit] = behind + 0.5
@@ -178,11 +178,11 @@ def jitter(by: Duration = "1s") -> Imperfection:
 
 def bursts(chance: float = 0.001, size: int = 20, within: Duration = "1s") -> Imperfection:
     """A source floods: with ``chance`` a point is followed by ``size`` more of its kind, spread over ``within``."""
-    likely, ns = probability(chance), as_duration_ns(within)
+    likely, more_each, ns = probability(chance), counted(size, "size"), as_duration_ns(within)
 
     def spoil(points: Series, rng: np.random.Generator) -> Series:
         hit = _hits(points, rng, likely)
-        extra = np.repeat(hit, size)
+        extra = np.repeat(hit, more_each)
         off = np.zeros(len(points) + len(extra), dtype="int64")
         off[len(points) :] = rng.integers(1, max(2, ns), len(extra))
         more = points.take(np.concatenate([np.arange(len(points)), extra]))
@@ -193,14 +193,14 @@ def bursts(chance: float = 0.001, size: int = 20, within: Duration = "1s") -> Im
 
 def outages(count: int = 1, length: Duration = "10m", lost: bool = True) -> Imperfection:
     """The network is down ``count`` times for ``length``: points are lost, or (``lost=False``) arrive at its end."""
-    ns = as_duration_ns(length)
+    times, ns = counted(count, "count"), as_duration_ns(length)
 
     def spoil(points: Series, rng: np.random.Generator) -> Series:
-        if not len(points):
+        if not len(points) or not times:
             return points
         first, last = int(points.arrivals[0]), int(points.arrivals[-1])
-        begins = np.sort(rng.integers(first, max(first, last - ns) + 1, count))
-        begin = begins[np.searchsorted(begins, points.arrivals, side="right") - 1] if count else points.arrivals + 1
+        begins = np.sort(rng.integers(first, max(first, last - ns) + 1, times))
+        begin = begins[np.searchsorted(begins, points.arrivals, side="right") - 1]
         down = (points.arrivals >= begin) & (points.arrivals < begin + ns)
         return points.take(~down) if lost else replace(points, arrivals=np.where(down, begin + ns, points.arrivals))
 

@@ -45,12 +45,13 @@ def escaped(text: str, measurement: bool = False) -> str:
     """Escape a tag key, tag value or field key, or a measurement, whose rules are its own.
 
     Raises:
-        UsageError: it is empty, holds a line break or tab (a measurement: NUL), or ends in a backslash.
+        UsageError: it is empty, holds a line break or tab, or ends in a backslash; a measurement: NUL, or # first.
     """
-    if not text or text.endswith("\\") or re.search("[\n\t\0]" if measurement else "[\n\t]", text):
+    if not text or text.endswith("\\") or re.search("^#|[\n\t\0]" if measurement else "[\n\t]", text):
         raise UsageError(
             f"line protocol cannot carry the name or tag value {text!r}",
-            mend="It may not be empty, hold a line break or a tab (a table: NUL), or end in a backslash.",
+            mend="It may not be empty, hold a line break or a tab, or end in a backslash; "
+            "a table may not hold NUL or begin with # either.",
         )
     return re.sub(r"([, \\])" if measurement else r"([,= \\])", r"\\\1", text)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pe_kit.clock import as_ns
 from pe_kit.duration import as_duration_ns
-from pe_kit.synth.seeds import probability, stream
+from pe_kit.synth.seeds import counted, probability, stream
 from pe_kit.synth.series import column_of
 from pe_kit.synth.signals import EPOCH, Duration, Grid, Signal
 
@@ -35,7 +35,7 @@ def ticks(
     Each tick comes up to ``jitter`` late and is missed with chance ``missed``: ``engine.call(trigger, db, at=tick)``.
     """
     rng = stream(seed, "ticks")
-    planned = as_ns(start) + np.arange(count, dtype="int64") * as_duration_ns(every)
+    planned = as_ns(start) + np.arange(counted(count, "count"), dtype="int64") * as_duration_ns(every)
     late = planned + rng.integers(0, as_duration_ns(jitter) + 1, count)
     kept = rng.random(count) >= probability(missed)
     return [int(t) for t in np.sort(late[kept])]
@@ -62,7 +62,7 @@ def requests(
             or parameters missing.
         start, every: the times at which signals are asked for their values.
     """
-    times = as_ns(start) + np.arange(count, dtype="int64")[:, None] * as_duration_ns(every)
+    times = as_ns(start) + np.arange(counted(count, "count"), dtype="int64")[:, None] * as_duration_ns(every)
 
     def column(part: str, name: str, pool: Pool) -> list[Any]:
         return _values(pool, Grid(times, 1, seed, ("requests", part, name)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pe_kit.errors import UsageError
 
-__all__ = ["probability", "stream"]
+__all__ = ["counted", "probability", "stream"]
 
 
 def stream(seed: int, *path: int | str) -> np.random.Generator:
@@ -35,3 +35,14 @@ def probability(chance: float) -> float:
     if not 0 <= chance <= 1:
         raise UsageError(f"a chance is between 0 and 1, not {chance!r}", mend="0.01 means one point in a hundred.")
     return float(chance)
+
+
+def counted(number: int, what: str) -> int:
+    """Give a count back.
+
+    Raises:
+        UsageError: it is no whole number, or negative.
+    """
+    if not isinstance(number, int | np.integer) or number < 0:
+        raise UsageError(f"{what} is a whole number, 0 or more, not {number!r}")
+    return int(number)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from pe_kit.clock import as_ns, as_text
 from pe_kit.duration import as_duration_ns
 from pe_kit.errors import UsageError
 from pe_kit.synth.picture import Picture
-from pe_kit.synth.seeds import stream
+from pe_kit.synth.seeds import counted, stream
 from pe_kit.synth.signals import EPOCH, Array, Duration, Grid, Signal, constant
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def series(
         seed: of everything random in the signals and in the imperfections that are applied later.
 
     Raises:
-        UsageError: no field, a tag that line protocol cannot carry, or both ``points`` and ``span``.
+        UsageError: no field, a column that is reserved or named twice, both ``points`` and ``span``.
     """
     if not fields:
         raise UsageError("a series needs at least one field", mend="For example fields={'value': synth.sine('1h')}.")
@@ -217,14 +218,16 @@ def series(
     gap = as_duration_ns(every)
     if gap <= 0:
         raise UsageError(f"points lie apart, every={every!r} is no distance", mend="For example every='10s'.")
-    count = (as_duration_ns(span) // gap if span is not None else 100) if points is None else points
+    count = (as_duration_ns(span) // gap if span is not None else 100) if points is None else counted(points, "points")
     tag_sets = _tag_sets(tags)
+    if wrong := ({key for keys in tag_sets for key in keys} & {*fields}) or ({"time"} & {*fields}):
+        raise UsageError(f"column {min(wrong)!r} is there already", mend="Name the field otherwise.")
     width = len(tag_sets)
     ticks = as_ns(start) + np.arange(count, dtype="int64") * gap
     times = np.repeat(ticks, width)
     columns = {}
     for name, given in fields.items():
-        signal = given if isinstance(given, Signal) else _fixed(given)
+        signal = given if isinstance(given, Signal) else _fixed(name, given)
         columns[name] = column_of(signal, signal.values(Grid(ticks[:, None], width, seed, (name,))).ravel())
     which = np.tile(np.arange(width, dtype="int32"), count)
     made = Series(table, tag_sets, which, times, times, columns, gap, seed)
@@ -241,12 +244,14 @@ def with_fields(points: Series, fields: Mapping[str, Column]) -> Series:
     return worse if kept.all() else worse.take(kept)
 
 
-def _fixed(value: float | str) -> Signal:
+def _fixed(name: str, value: float | str) -> Signal:
     if isinstance(value, str):
         return constant(0).string([value])
     if isinstance(value, bool):
         return constant(value).boolean()
-    return constant(value).int64() if isinstance(value, int) else constant(value)
+    if not isinstance(value, Real):
+        raise UsageError(f"field {name!r} is made from a signal, a number or a text, not from {type(value).__name__}")
+    return constant(value).int64() if isinstance(value, Integral) else constant(float(value))
 
 
 def column_of(signal: Signal, values: Array) -> Column:
@@ -269,10 +274,19 @@ def column_of(signal: Signal, values: Array) -> Column:
 
 def _tag_sets(tags: Mapping[str, str | Sequence[str]] | Sequence[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
     if isinstance(tags, Mapping):
-        pools = [[values] if isinstance(values, str) else list(values) for values in tags.values()]
+        pools = [[values] if isinstance(values, str) else _texts(key, values) for key, values in tags.items()]
         sets = [dict(zip(tags, combination, strict=True)) for combination in itertools.product(*pools)]
     else:
         sets = [dict(given) for given in tags] or [{}]
+    for given in sets:
+        for key, value in given.items():
+            _texts(key, [value])
     if not sets:
         raise UsageError("a tag without values leaves no tag set", mend="Give every tag at least one value.")
     return tuple(sets)
+
+
+def _texts(key: str, values: Sequence[str]) -> list[str]:
+    if isinstance(values, Sequence) and all(isinstance(value, str) for value in values):
+        return list(values)
+    raise UsageError(f"tag {key!r} has a text or a list of texts, not {values!r:.80}")

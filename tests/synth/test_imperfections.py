@@ -154,3 +154,23 @@ def test_any_chain_keeps_arrivals_in_order_and_equal_seeds_give_equal_bytes(chos
     assert (one.arrivals == two.arrivals).all()
     assert (np.diff(one.arrivals) >= 0).all()
     assert one.lp().count("\n") == len(one)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: synth.outages(-1),
+        lambda: synth.bursts(size=-1),
+        lambda: synth.out_of_order(places=1.5),
+        lambda: synth.requests(-1),
+        lambda: synth.ticks(count=-1),
+    ],
+)
+def test_counts_are_whole_and_not_negative(make):
+    with pytest.raises(UsageError, match="is a whole number, 0 or more"):
+        make()
+
+
+def test_no_outage_and_no_place_change_nothing():
+    for nothing in (synth.outages(0), synth.out_of_order(1.0, places=0), synth.bursts(1.0, size=0)):
+        assert (plain() | nothing).lp() == plain().lp()

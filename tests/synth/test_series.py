@@ -107,6 +107,15 @@ def test_a_notebook_shows_a_series_as_dots_even_when_it_is_long():
         {"fields": {"v": 1}, "every": "0s"},
         {"fields": {"v": 1}, "points": 3, "span": "1h"},
         {"fields": {"v": 1}, "seed": -1},
+        {"fields": {"v": 1}, "points": -1},
+        {"fields": {"v": 1}, "points": 2.5},
+        {"fields": {"v": None}},
+        {"fields": {"v": [1, 2]}},
+        {"fields": {"time": 1}},
+        {"fields": {"room": 1}, "tags": {"room": "a"}},
+        {"fields": {"v": 1}, "tags": {"room": 5}},
+        {"fields": {"v": 1}, "tags": {"room": [1, 2]}},
+        {"fields": {"v": 1}, "tags": [{"room": None}]},
     ],
 )
 def test_series_that_make_no_sense_are_refused(arguments):
@@ -118,6 +127,11 @@ def test_series_that_make_no_sense_are_refused(arguments):
 def test_a_tag_value_that_line_protocol_cannot_carry_is_refused_by_lp(value):
     with pytest.raises(UsageError, match="cannot carry"):
         synth.series("m", {"v": 1}, {"t": value}).lp()
+
+
+def test_a_table_that_would_be_a_comment_is_refused_by_lp():
+    with pytest.raises(UsageError, match="cannot carry"):
+        synth.series("#m", {"v": 1}).lp()
 
 
 _NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\n\t\0\\"), min_size=1, max_size=8)
