@@ -31,7 +31,7 @@ def bound_entry_points(source: str) -> tuple[str, ...]:
     return tuple(name for name in ENTRY_POINTS if bound.get(name))
 
 
-def definitions(tree: ast.Module) -> dict[str, ast.stmt]:
+def definitions(tree: ast.Module) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
     """Give the functions defined directly at the top level, the last definition of each name."""
     return {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
 

@@ -10,7 +10,7 @@ import fnmatch
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -19,14 +19,20 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from pe_kit.plugins.entrypoints import ENTRY_POINTS, definitions
 from pe_kit.plugins.metadata import check_docstring
-from pe_kit.plugins.semver import SemverError, check_requirement, check_version
 
 __all__ = ["Finding", "check_manifest", "plugin_code", "validate"]
 
 _MAJOR = 1
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,63}")
 _DEVICE = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
-_RANGE = re.compile(r"\[[!^]?([^\]]*)\]")
+_BRACKETS = re.compile(r"\[[!^]?([^\]]*)\]")
+_NUMBER, _WILDCARD = "(?:0|[1-9][0-9]*)", "[*xX]"
+_PRE = "(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_SUFFIXES = rf"(?:-{_PRE}(?:\.{_PRE})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}{_SUFFIXES}")
+_REST = rf"(?:\.(?:{_NUMBER}(?:\.(?:{_NUMBER}{_SUFFIXES}|{_WILDCARD}))?|{_WILDCARD}(?:\.{_WILDCARD})?))?"
+_COMPARATOR = rf"(?:>=|<=|=|>|<|~|\^)? *{_NUMBER}{_REST} *"
+_REQUIREMENT = re.compile(rf" *(?:{_WILDCARD} *|{_COMPARATOR}(?:, *{_COMPARATOR})*)")
 _STRING, _STRINGS, _TABLE, _TABLES = "a string", "a sequence of strings", "a table", "a sequence of tables"
 _SHAPE = (
     ("", "manifest_schema_version", _STRING, True),
@@ -127,35 +133,36 @@ def check_manifest(text: str) -> list[Finding]:
         return [_error("", f"TOML parse error: {problem}")]
     if problem := _schema_version(manifest["manifest_schema_version"]):
         return [_error("manifest_schema_version", problem)]
-    return [
-        _error(where, problem)
-        for where, value, check in _fields(manifest["plugin"], manifest["dependencies"])
-        if (problem := check(value))
-    ] + list(_duplicates(manifest["dependencies"].get("plugins", [])))
+    found = _fields(manifest["plugin"], manifest["dependencies"])
+    return [_error(where, problem) for where, problem in found if problem]
 
 
-_Check = Callable[[Any], str]
-
-
-def _fields(plugin: dict[str, Any], dependencies: dict[str, Any]) -> Iterator[tuple[str, Any, _Check]]:
-    yield "plugin.name", plugin["name"], _name
-    yield "plugin.version", plugin["version"], _version
-    yield "plugin.description", plugin["description"], _description
-    if not plugin["triggers"]:
-        yield "plugin.triggers", plugin["triggers"], lambda _: "triggers array must not be empty"
+def _fields(plugin: dict[str, Any], dependencies: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each field, and what is wrong with it; empty where nothing is."""
+    yield "plugin.name", _name(plugin["name"])
+    yield "plugin.version", _version(plugin["version"])
+    yield "plugin.description", _description(plugin["description"])
+    yield "plugin.triggers", "" if plugin["triggers"] else "triggers array must not be empty"
     for number, trigger in enumerate(plugin["triggers"]):
-        yield f"plugin.triggers[{number}]", trigger, _trigger
+        closed = f"is not in the closed set {{{', '.join(ENTRY_POINTS)}}}"
+        yield f"plugin.triggers[{number}]", "" if trigger in ENTRY_POINTS else f"trigger {_quoted(trigger)} {closed}"
     for key in ("homepage", "repository", "documentation"):
         if key in plugin:
-            yield f"plugin.{key}", plugin[key], _web_url
-    yield "dependencies.database_version", dependencies["database_version"], _database_version
+            yield f"plugin.{key}", _url(plugin[key])
+    yield "dependencies.database_version", _range("database_version", dependencies["database_version"])
     for number, requirement in enumerate(dependencies.get("python", [])):
-        yield f"dependencies.python[{number}]", requirement, _python
+        yield f"dependencies.python[{number}]", _python(requirement)
+    seen: set[tuple[str, str]] = set()
     for number, other in enumerate(dependencies.get("plugins", [])):
-        where = f"dependencies.plugins[{number}]"
-        yield f"{where}.index_url", other["index_url"], _index_url
-        yield f"{where}.name", other["name"], _name
-        yield f"{where}.version", other["version"], _plugin_range
+        where, url, name = f"dependencies.plugins[{number}]", other["index_url"], other["name"]
+        yield f"{where}.index_url", _url(url, index=True)
+        yield f"{where}.name", _name(name)
+        yield f"{where}.version", _range("plugin dependency version", other["version"])
+        canonical = (url, name.lower().replace("-", "_"))
+        if canonical in seen:
+            unique = "entries must be unique by (index_url, canonical name)"
+            yield where, f"duplicate plugin dependency ({_quoted(url)}, {_quoted(name)}); {unique}"
+        seen.add(canonical)
 
 
 def _shape(manifest: dict[str, Any]) -> str:
@@ -206,23 +213,13 @@ def _name(text: str) -> str:
 
 
 def _version(text: str) -> str:
-    return _semver(check_version, text, f"version {_quoted(text)} is not SemVer 2.0.0 compliant")
+    wrong = f"version {_quoted(text)} is not SemVer 2.0.0 compliant: expected MAJOR.MINOR.PATCH, such as 1.2.0"
+    return "" if _VERSION.fullmatch(text) else wrong
 
 
-def _database_version(text: str) -> str:
-    return _semver(check_requirement, text, f"database_version {_quoted(text)} is not a valid SemVer range")
-
-
-def _plugin_range(text: str) -> str:
-    return _semver(check_requirement, text, f"plugin dependency version {_quoted(text)} is not a valid SemVer range")
-
-
-def _semver(check: Callable[[str], None], text: str, complaint: str) -> str:
-    try:
-        check(text)
-    except SemverError as error:
-        return f"{complaint}: {error}"
-    return ""
+def _range(what: str, text: str) -> str:
+    wrong = f"{what} {_quoted(text)} is not a valid SemVer range: expected comparators, such as >=3.2.0, <4.0.0"
+    return "" if _REQUIREMENT.fullmatch(text) else wrong
 
 
 def _description(text: str) -> str:
@@ -233,44 +230,27 @@ def _description(text: str) -> str:
     return f"description exceeds 200 characters (was {len(text)})" if len(text) > 200 else ""
 
 
-def _trigger(text: str) -> str:
-    if text in ENTRY_POINTS:
-        return ""
-    return (
-        f"trigger {_quoted(text)} is not in the closed set {{process_writes, process_scheduled_call, process_request}}"
-    )
-
-
-def _web_url(text: str) -> str:
-    scheme, problem = _url(text)
-    if problem:
-        return f"URL {_quoted(text)} is malformed: {problem}"
-    if scheme not in ("http", "https"):
-        return f"URL {_quoted(text)} must use http or https scheme (was {_quoted(scheme)})"
-    return ""
-
-
-def _index_url(text: str) -> str:
-    scheme, problem = _url(text)
-    if problem:
-        return f"URL {_quoted(text)} is malformed: {problem}"
-    if scheme not in ("http", "https", "file"):
-        return f"index_url {_quoted(text)} uses unsupported scheme {_quoted(scheme)}; allowed: http, https, file"
-    return ""
-
-
-def _url(text: str) -> tuple[str, str]:
-    """The scheme of a URL, and what is wrong with it."""
-    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text.strip()):
-        return "", "relative URL without a base"
+def _url(text: str, index: bool = False) -> str:
+    """What is wrong with a URL; that of an ``index`` may be a file's."""
+    parts, problem = None, ""
     try:
         parts = urlsplit(text.strip())
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        return "", "invalid port number" if "ort" in str(error) else "invalid IPv6 address"
-    if parts.scheme in ("http", "https") and not host:
-        return parts.scheme, "empty host"
-    return parts.scheme, ""
+        problem = "invalid port number" if "ort" in str(error) else "invalid IPv6 address"
+    else:
+        if not parts.scheme:
+            problem = "relative URL without a base"
+        elif parts.scheme in ("http", "https") and not host:
+            problem = "empty host"
+    if parts is None or problem:
+        return f"URL {_quoted(text)} is malformed: {problem}"
+    scheme = _quoted(parts.scheme)
+    if index and parts.scheme not in ("http", "https", "file"):
+        return f"index_url {_quoted(text)} uses unsupported scheme {scheme}; allowed: http, https, file"
+    if not index and parts.scheme not in ("http", "https"):
+        return f"URL {_quoted(text)} must use http or https scheme (was {scheme})"
+    return ""
 
 
 def _python(text: str) -> str:
@@ -279,19 +259,6 @@ def _python(text: str) -> str:
     except InvalidRequirement as error:
         return f"python requirement {_quoted(text)} is not PEP 508-parseable: {str(error).splitlines()[0]}"
     return ""
-
-
-def _duplicates(others: list[dict[str, str]]) -> Iterator[Finding]:
-    seen: set[tuple[str, str]] = set()
-    for number, other in enumerate(others):
-        key = (other["index_url"], other["name"].lower().replace("-", "_"))
-        if key in seen:
-            yield _error(
-                f"dependencies.plugins[{number}]",
-                f"duplicate plugin dependency ({_quoted(other['index_url'])}, {_quoted(other['name'])}); "
-                "entries must be unique by (index_url, canonical name)",
-            )
-        seen.add(key)
 
 
 def _check_code(path: Path, triggers: list[str]) -> Iterator[Finding]:
@@ -350,7 +317,7 @@ def _parse(path: Path) -> ast.Module | Finding:
 
 
 def _bad_pattern(pattern: str) -> str:
-    for inside in _RANGE.findall(pattern):
+    for inside in _BRACKETS.findall(pattern):
         for low, high in re.findall(r"(.)-(.)", inside):
             if low > high:
                 return f"error parsing glob '{pattern}': invalid range; '{low}' > '{high}'"
