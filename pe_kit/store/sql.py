@@ -18,7 +18,7 @@ from pe_kit.store.sqltables import Tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datafusion import DataFrame, SessionContext
+    from datafusion import DataFrame, Expr, SessionContext
     from datafusion.plan import LogicalPlan
 
     from pe_kit.store.database import Database
@@ -162,6 +162,17 @@ class SqlSession:
             if cores not in self._contexts:
                 self._contexts[cores] = self._context(cores)
 
+    def constant(self, expression: Expr) -> pa.Scalar | None:
+        """Compute an expression of a plan; None if it names a column. Raises QueryError."""
+        try:
+            frame = self._contexts[1].sql("SELECT 1").select(expression)
+        except Exception:
+            return None
+        try:
+            return frame.to_arrow_table().column(0)[0]
+        except Exception as error:
+            raise self._error(error, "planning") from None
+
     def _error(self, error: BaseException, stage: str) -> BaseException:
         if type(error) is Exception:
             return query_error(str(error), stage=stage, tables=self._tables.view)
@@ -174,12 +185,13 @@ class Planner:
     """DataFusion as the rewriting of a statement asks it, with the statement's parameters at hand.
 
     Attributes:
-        define: makes a function known. keep: makes a table known for the rest of the statement; gives its name in SQL.
+        define: makes a function known. constant: computes an expression of a plan.
+        keep: makes a table known for the rest of the statement; gives its name in SQL.
     """
 
     def __init__(self, session: SqlSession, tables: Tables, values: Mapping[str, Any]) -> None:
         self._session, self._tables, self._values = session, tables, values
-        self.define = session.define
+        self.define, self.constant = session.define, session.constant
         self.keep = tables.add
 
     @property
@@ -190,6 +202,10 @@ class Planner:
     def schema(self, sql: str) -> pa.Schema:
         """Plan a query; give its columns. Raises QueryError."""
         return self._session.plan(sql, self._values).schema()
+
+    def plan(self, sql: str) -> LogicalPlan:
+        """Plan a query. Raises QueryError."""
+        return self._session.plan(sql, self._values).logical_plan()
 
     def table(self, sql: str) -> pa.Table:
         """Run a query. Raises QueryError."""

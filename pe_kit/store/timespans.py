@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datafusion import Expr
     from datafusion.plan import LogicalPlan
 
-__all__ = ["ALWAYS", "Span", "spans_read"]
+__all__ = ["ALWAYS", "Span", "spans_read", "variant"]
 
 Span: TypeAlias = tuple[int, int]
 """The first and the last nanosecond; the first is behind the last where there are none."""
@@ -28,7 +28,7 @@ def spans_read(plan: LogicalPlan) -> dict[str, Span] | None:
     found: dict[str, Span] = {}
 
     def walk(node: LogicalPlan, above: Span) -> bool:
-        step = _variant(node)
+        step = variant(node)
         kind = type(step).__name__
         if kind == "TableScan":
             _, schema, table = step.fqn()
@@ -41,16 +41,17 @@ def spans_read(plan: LogicalPlan) -> dict[str, Span] | None:
     return found if walk(plan, ALWAYS) else None
 
 
-def _variant(node: LogicalPlan | Expr) -> Any:
+def variant(node: LogicalPlan | Expr) -> Any:
+    """Give the particular kind of a node or an expression, None where the wheel does not know it."""
     try:
         return node.to_variant()
-    except Exception:  # the wheel does not know every kind
+    except Exception:
         return None
 
 
 def _span(condition: Expr) -> Span:
     """Give the times for which a condition can be true."""
-    found = _variant(condition)
+    found = variant(condition)
     kind = type(found).__name__
     if kind == "InList" and not found.negated() and _is_time(found.expr()):
         moments = [_moment(value) for value in found.list()]
@@ -79,11 +80,11 @@ def _hull(one: Span | None, other: Span) -> Span:
 
 
 def _is_time(expression: Expr) -> bool:
-    found = _variant(expression)
+    found = variant(expression)
     return type(found).__name__ == "Column" and found.name() == "time"
 
 
 def _moment(expression: Expr) -> Any:
     """Give a constant's nanoseconds, None if it is no time."""
-    value = expression.python_value() if type(_variant(expression)).__name__ == "Literal" else None
+    value = expression.python_value() if type(variant(expression)).__name__ == "Literal" else None
     return value.value if isinstance(value, pa.TimestampScalar) and value.type == pa.timestamp("ns") else None

@@ -156,12 +156,10 @@ class GapQuery:
     def _select(self, keys: Mapping[str, str], values: Sequence[str], *, grouped: bool) -> str:
         columns = [f"{text} AS {quoted(name)}" for name, text in keys.items()]
         columns += [f'{text} AS "__a{n}"' for n, text in enumerate(values)]
-        where = ""
-        if "where" in self._clauses:
-            clause = self._clauses["where"]
-            where = f"WHERE {self._rewriter.expression(clause.start, clause.end, self._scope)}"
+        source = {name: clause for name, clause in self._clauses.items() if name in ("from", "where")}
         group = f"GROUP BY {', '.join(str(k + 1) for k in range(len(keys)))}" if grouped else ""
-        return f"{self._scope.with_} SELECT {', '.join(columns)} {self._scope.from_} {where} {group}"
+        rest = f"{self._rewriter.clause_texts(source, self._scope)} {group}"
+        return f"{self._scope.with_} SELECT {', '.join(columns)} {rest}"
 
     def _column(self, group: int) -> str:
         return f"__g{group}"

@@ -47,7 +47,6 @@ class Rewriter:
         self._handlers = handlers
         self._changes: list[_Change] = []
         self._replacing: Replacing | None = None
-        self.ctes: dict[str, tuple[int, int]] = {}
 
     @contextmanager
     def replacing(self, replace: Replacing) -> Iterator[None]:
@@ -101,7 +100,6 @@ class Rewriter:
             if opening is None or opening not in s.closer:
                 return s.text(i, j)
             closing = s.closer[opening]
-            self.ctes[s.tokens[k].name] = (opening + 1, closing)
             own.append(f"{s.text(k, opening)} ({self.query(opening + 1, closing, seen())})")
             if not s.is_mark(closing + 1, ","):
                 return f"{keyword} {', '.join(own)} {self.query(closing + 1, j, seen())}"

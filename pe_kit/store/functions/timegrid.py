@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.errors import QueryError
-from pe_kit.store.functions.bounds import Bound, Bounds, column_of, find_bounds
+from pe_kit.store.functions.bounds import Bound, find_bounds
 from pe_kit.store.functions.fill import MOST_ROWS, too_many_rows
 from pe_kit.store.functions.rewriter import Rewriter, Scope
 from pe_kit.store.functions.scalars import in_zone
 from pe_kit.store.functions.wallclock import is_utc, steps, wallclock_bin
 from pe_kit.store.sqlerrors import plan_error
-from pe_kit.store.statements import Call, Clause
+from pe_kit.store.statements import Call, Clause, Statement
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,43 +29,16 @@ class TimeGrid:
     """
 
     def __init__(self, rewriter: Rewriter, clauses: dict[str, Clause], call: Call, scope: Scope) -> None:
-        self._rewriter, self._clauses, self._call, self._scope = rewriter, clauses, call, scope
+        self._rewriter, self._call = rewriter, call
         self._args = rewriter.arguments(call, scope)
-        self._column = column_of(rewriter.statement, *call.args[1], zoned=True)
-        bounds = find_bounds(rewriter, clauses, self._column)
-        found = self._evaluate(bounds)
-        if found is None:
-            self._refuse(bounds)
-            raise execution_error("gap filling argument must be a scalar timestamp")
-        self._stride, lower, upper = found
-        assert bounds.lower is not None
-        assert bounds.upper is not None
-        self._first, self._last = lower + (not bounds.lower.included), upper - (not bounds.upper.included)
-        self._zone: str | None = getattr(rewriter.type_of(self._args[1], scope), "tz", None)
-
-    def _text(self, bound: Bound) -> str:
-        return self._rewriter.expression(bound.start, bound.end, Scope(self._scope.with_))
-
-    def _evaluate(self, bounds: Bounds) -> tuple[Any, int, int] | None:
-        """Give stride, lower and upper bound; None if any of them or the origin has no value of its own."""
-        if not self._column or bounds.lower is None or bounds.upper is None:
-            return None
-        ends = (f"CAST(arrow_cast({self._text(b)}, '{_NS}') AS BIGINT)" for b in (bounds.lower, bounds.upper))
-        texts = [f"arrow_cast({self._args[0]}, 'Interval(MonthDayNano)')", *ends, *self._args[2:]]
-        try:
-            row = self._rewriter.planner.table("SELECT " + ", ".join(f"{x} AS c{n}" for n, x in enumerate(texts)))
-        except QueryError:
-            return None
-        stride, lower, upper = (row.column(n)[0].as_py() for n in range(3))
-        return None if lower is None or upper is None else (stride, lower, upper)
-
-    def _refuse(self, bounds: Bounds) -> None:
-        """Say what is wrong, in the order in which the server looks."""
-        constant = self._rewriter.constant
-        if constant(self._args[0]) is None:
-            self._not_scalar("stride argument to DATE_BIN_GAPFILL")
-        if not self._column:
+        self._stride = rewriter.constant(f"arrow_cast({self._args[0]}, 'Interval(MonthDayNano)')")
+        if self._stride is None and rewriter.constant(self._args[0]) is None:
+            raise _not_scalar("stride argument to DATE_BIN_GAPFILL")
+        column = _column(rewriter.statement, *call.args[1])
+        if not column:
             raise plan_error("DATE_BIN_GAPFILL requires a column as the source argument")
+        source = rewriter.clause_texts({n: c for n, c in clauses.items() if n in ("from", "where")}, scope)
+        bounds = find_bounds(rewriter.planner.plan(f"{scope.with_} SELECT {column} {source}"))
         if bounds.lower is None or bounds.upper is None:
             missing = "both upper and lower time bounds" if bounds.lower is bounds.upper else ""
             missing = missing or f"{'lower' if bounds.lower is None else 'upper'} time bound"
@@ -73,27 +46,30 @@ class TimeGrid:
                 f"gap-filling query is missing {missing}",
                 mend="Bound it on both sides: WHERE time >= ... AND time < ...",
             )
-        for bound, which in ((bounds.lower, "lower"), (bounds.upper, "upper")):
-            text = self._text(bound)
-            if constant(f"CAST(arrow_cast({text}, '{_NS}') AS BIGINT)") is None:
-                try:
-                    self._rewriter.planner.schema(f"{self._scope.with_} SELECT {text}")
-                except QueryError:
-                    self._not_scalar(f"{which} time bound")
-                self._rewriter.planner.table(f"SELECT {text} >= arrow_cast(0, '{_NS}')")  # says what is wrong
-        if len(self._args) == 3 and constant(self._args[2]) is None:
-            self._not_scalar("origin argument to DATE_BIN_GAPFILL")
+        self._first = self._moment(bounds.lower, "lower") + (not bounds.lower.included)
+        self._last = self._moment(bounds.upper, "upper") - (not bounds.upper.included)
+        if len(self._args) == 3 and rewriter.constant(self._args[2]) is None:
+            raise _not_scalar("origin argument to DATE_BIN_GAPFILL")
+        self._zone: str | None = getattr(rewriter.type_of(self._args[1], scope), "tz", None)
 
-    def _not_scalar(self, what: str) -> None:
-        raise plan_error(f"{what} for gap fill query must evaluate to a scalar")
+    def _moment(self, bound: Bound, which: str) -> int:
+        import pyarrow as pa
+        from datafusion import Expr
+
+        value = self._rewriter.planner.constant(Expr(bound.value).cast(pa.timestamp("ns")))
+        if value is None:
+            raise _not_scalar(f"{which} time bound")
+        if not value.is_valid:
+            raise execution_error("gap filling argument must be a scalar timestamp")
+        return int(value.value)
 
     def bins(self) -> np.ndarray[Any, Any]:
         """Give all bins, ascending, as int64 nanoseconds; errors in here the server finds while it runs."""
         import numpy as np
 
-        if self._stride is None:
+        if self._stride is None or not self._stride.is_valid:
             raise execution_error("gap filling expects a stride parameter to be a scalar interval")
-        months, days, nanoseconds = self._stride
+        months, days, nanoseconds = self._stride.as_py()
         if months:
             raise execution_error("gap filling does not support month intervals")
         length = days * 86_400_000_000_000 + nanoseconds
@@ -120,6 +96,28 @@ class TimeGrid:
             texts.append(f"CAST({text} AS BIGINT)")
         row = self._rewriter.planner.table("SELECT " + ", ".join(f"{x} AS c{n}" for n, x in enumerate(texts)))
         return tuple(column[0].as_py() for column in row.columns)
+
+
+def _column(s: Statement, i: int, j: int) -> str:
+    """Give the column that a range names, under ``tz`` and casts to a timestamp; empty if it is anything else."""
+    i, j = s.bare(i, j)
+    if (j - i == 1 and s.tokens[i].name) or (j - i == 3 and s.is_mark(i + 1, ".")):
+        return s.text(i, j)
+    casts = s.split(i, j, "::")
+    if len(casts) > 1 and all(s.tokens[a].word.startswith("timestamp") for a, _ in casts[1:]):
+        return _column(s, *casts[0])
+    call = s.call(i, j)
+    if call is None or call.end != j or not call.args or call.name not in ("tz", "cast"):
+        return ""
+    a, b = call.args[0]
+    if call.name == "tz":
+        return _column(s, a, b)
+    at = next((k for k in s.top(a, b) if s.tokens[k].word == "as"), b - 1)
+    return _column(s, a, at) if s.tokens[min(at + 1, b - 1)].word.startswith("timestamp") else ""
+
+
+def _not_scalar(what: str) -> QueryError:
+    return plan_error(f"{what} for gap fill query must evaluate to a scalar")
 
 
 def execution_error(text: str) -> QueryError:

@@ -148,6 +148,19 @@ def test_bounds_are_found_in_a_with_clause(series: Any) -> None:
     assert len(series.rows(sql)) == 7
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"(select *, row_number() over (order by x) as n from m {HALF}) as y",
+        f"(select s, x, time + interval '1 second' as time from m {HALF}) as y",
+        f"(select time, max(x) as x from m {HALF} group by time) as y",
+    ],
+)
+def test_bounds_are_not_looked_for_below_what_changes_the_rows(series: Any, source: str) -> None:
+    error = series.refuse(f"select {STRIDE} as t, max(x) from {source} group by t")
+    assert error.message == f"{PLAN}gap-filling query is missing both upper and lower time bounds"
+
+
 def test_the_inner_condition_wins(series: Any) -> None:
     inner = HALF.replace("1125", "1200")
     assert len(series.rows(f"select {STRIDE} as t, max(x) from (select * from m {inner}) {HALF} group by t")) == 10
