@@ -7,6 +7,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from html import escape
 from importlib import import_module
 from types import ModuleType
@@ -70,6 +71,7 @@ def chart_bundle(chart: alt.TopLevelMixin) -> dict[str, Any]:
     return bundle | {"application/vnd.vegalite.v5+json": spec | {"$schema": schema}, "image/svg+xml": svg}
 
 
+@cache
 def warm_up() -> None:
     """Start what draws, which takes half a second, before somebody waits for the first chart."""
     chart_bundle(alt.Chart({"values": [{"x": 0}]}).mark_line().encode(x="x:T", y="x:Q"))

@@ -66,7 +66,7 @@ def causes(runs: Iterable[Run]) -> list[Branch]:
     return sorted(below[None], key=lambda branch: place[branch.run.id])
 
 
-def fold(branches: Sequence[Branch]) -> list[Branch | Folded]:
+def fold(branches: Sequence[Branch], most: int = _SHOWN) -> list[Branch | Folded]:
     """Keep the first runs of each pattern and count the others; empty batches that went well are only counted."""
     shown: list[Branch | Folded] = []
     seen: dict[int, int] = {}
@@ -76,7 +76,7 @@ def fold(branches: Sequence[Branch]) -> list[Branch | Folded]:
         quiet = run.empty and run.ok and not branch.children
         pattern = -1 if quiet else branch.pattern
         seen[pattern] = seen.get(pattern, 0) + 1
-        if not quiet and seen[pattern] <= _SHOWN:
+        if not quiet and seen[pattern] <= most:
             shown.append(branch)
             continue
         place = places.setdefault(pattern, len(shown))

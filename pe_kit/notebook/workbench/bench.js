@@ -86,7 +86,7 @@ const PAGE = `
   <div class="pe-line"><pre data-code="session" tabindex="0"></pre><button type="button" data-copy="session">Copy</button></div>
 </details>
 <div class="pe-status" role="status" data-text="status"></div>
-<div class="pe-last" data-part="last"></div>
+<details open><summary>What happened</summary><div class="pe-last" data-part="last"></div></details>
 <div class="pe-tabs" role="tablist" aria-label="look" data-roving>
   <button type="button" role="tab" data-tab="triggers">Triggers</button>
   <button type="button" role="tab" data-tab="runs">Runs</button>
@@ -121,8 +121,8 @@ const PAGE = `
     <label>newest events only <input name="last" size="4" placeholder="all"></label>
     <button type="button" data-do="freeze">Freeze</button>
   </div>
+  <div data-part="chart"></div>
   <div data-form="body" data-part="body"></div>
-  <div class="pe-chart" data-part="chart"></div>
 </div>`;
 
 const GONE = "■ No longer connected: the kernel was restarted or has ended. This is the last state; run the cell again.";
@@ -260,7 +260,11 @@ function render({ model, el }) {
     part.innerHTML = html;
     for (const d of all("details", part)) if (open.has(keys(d))) d.open = open.get(keys(d));
     all(".pe-scroll", part).forEach((s, i) => { if (far[i]) [s.scrollLeft, s.scrollTop] = far[i]; });
-    for (const group of all("[data-roving]", part)) rove(group, group.querySelector("[aria-current]") ?? inOrder(group).at(-1));
+    for (const group of all("[data-roving]", part)) {
+      const current = group.querySelector("[aria-current]") ?? inOrder(group).at(-1);
+      rove(group, current);
+      group.scrollLeft = current.offsetLeft - 0.75 * group.clientWidth;
+    }
     if (focused !== null) {
       const again = all("[data-key]", part).find((b) => b.dataset.key === focused);
       if (again) {

@@ -8,11 +8,11 @@ as traits of HTML.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import threading
 import time
-from collections.abc import Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from pe_kit.notebook.workbench.code import call_text, event_text, session_text
 from pe_kit.notebook.workbench.offers import offers, upcoming_html
 from pe_kit.notebook.workbench.panes import PANES, Panes
 from pe_kit.notebook.workbench.rows import chart_sql
+from pe_kit.notebook.workbench.signals import preview, signal_of
 from pe_kit.notebook.workbench.timeline import timeline_html
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ _PRESSED = re.compile(r'<button[^>]* data-do="(?!(?:travel|run|event)")[^>]*>.*?
 
 _FILES = resources.files("pe_kit.notebook.workbench")
 Values = dict[str, Any]
+
+
+def _warm_up() -> None:
+    """Start what draws while somebody looks at a table: the first chart is there as soon as the next."""
+    from pe_kit.notebook.chart import warm_up
+
+    warm_up()
 
 
 class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
@@ -105,12 +113,13 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
 
     def do(self, what: str, /, **values: Any) -> None:
         """Do what a button does: ``what`` is its ``data-do``, ``values`` are those of its form and its own ``id``."""
-        work: Callable[[Values], None] | None = getattr(self, f"_do_{what}", None)
-        if work is None:
-            raise ValueError(f"the workbench has no button {what!r}")
+        gc.disable()  # to go through all objects of a long session takes longer than most looks
         try:
             with self.hold_sync():
-                work(values)
+                if what in compose.EVENTS:
+                    self.fire(*compose.EVENTS[what](values))
+                else:
+                    getattr(self, f"_do_{what}")(values)
         except AdvanceInterrupted as stopped:
             self._said("■ interrupted", display.outcome_html(stopped.outcome))
         except PeKitError as error:
@@ -119,6 +128,8 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
             self._said(
                 f"✘ {type(error).__name__}", page(f'<div class="pe-box pe-bad">✘ {data(str(error), 1000)}</div>')
             )
+        finally:
+            gc.enable()
 
     def _said(self, status: str, html: str) -> None:
         self.status, self.last = status, html
@@ -126,6 +137,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
 
     def fire(self, method: str, given: Values, code: str = "") -> None:
         """Call the engine; show what happened and the line that does the same."""
+        gc.enable()
         code = code or call_text(self._variable, method, given)
         self.code = code
         self.status = f"… working: {visible(code, 80)}"
@@ -153,55 +165,18 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
             self.status = f"… {share:4.0%} · {as_text(now)} · {count(runs, 'run')}; interrupt the kernel to stop"
             self.send_state("status")
 
-    def _do_step(self, _: Values) -> None:
-        self.fire("step", {})
-
-    def _do_flush(self, _: Values) -> None:
-        self.fire("flush", {})
-
-    def _do_advance(self, values: Values) -> None:
-        self.fire("advance", {"duration": values["duration"]})
-
-    def _do_run_to(self, values: Values) -> None:
-        self.fire("advance_to", {"t": values["t"]})
-
-    def _do_write(self, values: Values) -> None:
-        self.fire(*compose.write_of(values))
-
-    def _do_call(self, values: Values) -> None:
-        self.fire(*compose.call_of(values))
-
     def _do_next_five(self, values: Values) -> None:
         self.fire(*compose.fifth_time(self._engine, values))
 
-    def _do_request(self, values: Values) -> None:
-        self.fire(*compose.request_of(values))
-
     def _do_signal(self, values: Values) -> None:
-        made, text, names = compose.signal_of(values, as_text(self._engine.now_ns))
+        made, text, names = signal_of(values, as_text(self._engine.now_ns))
         line = f"{names}\n{self._variable}.write(({text}).lp(), {values['database']!r})"
         self.fire("write", {"data": made.lp(), "db": values["database"]}, line)
 
     def _do_play(self, values: Values) -> None:
-        made, text, names = compose.signal_of(values, as_text(self._engine.now_ns))
+        made, text, names = signal_of(values, as_text(self._engine.now_ns))
         line = f"{names}\n{self._variable}.play({text}, {values['database']!r})"
         self.fire("play", {"series": made, "db": values["database"], "progress": False}, line)
-
-    def _do_enable(self, values: Values) -> None:
-        database, name = values["id"]
-        self.fire("enable_trigger", {"name": name, "db": database})
-
-    def _do_disable(self, values: Values) -> None:
-        database, name = values["id"]
-        self.fire("disable_trigger", {"name": name, "db": database})
-
-    def _do_put(self, values: Values) -> None:
-        self.fire(*compose.cached_of(values))
-
-    def _do_delete(self, values: Values) -> None:
-        database, trigger, key = values["id"]
-        given = {"key": key, "trigger": trigger, "db": database}
-        self.fire("delete_cached", {k: v for k, v in given.items() if v is not None})
 
     def _do_edit(self, values: Values) -> None:
         database, trigger, key = values["id"]
@@ -238,7 +213,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self.checked = compose.check_lines(values["lines"])
 
     def _do_preview(self, values: Values) -> None:
-        self.preview = compose.preview(values, as_text(self._engine.now_ns))
+        self.preview = preview(values, as_text(self._engine.now_ns))
 
     # -- the past -------------------------------------------------------------------------------------------------
 
@@ -281,6 +256,8 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _do_pane(self, values: Values) -> None:
         self.pane = values["pane"]
+        if self.pane == "tables" and self._loop is not None:
+            self._loop.call_later(_EVERY, _warm_up)
         self.body, self.code = self._panes.html(self.pane, self._state), self._panes.line(self.pane, self._state)
 
     def _filter(self, pane: str, values: Values) -> None:
@@ -326,8 +303,6 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self._fill("tables", {"page": values["page"]})
 
     def _do_chart(self, values: Values) -> None:
-        self.status = "… drawing; the first chart starts the drawing library"
-        self.send_state("status")
         from pe_kit.notebook.chart import chart_bundle
         from pe_kit.notebook.plot import plot
 

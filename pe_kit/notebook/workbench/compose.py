@@ -1,30 +1,26 @@
-"""What the forms mean: values of a form -> an Engine method and its arguments; templates; live checks."""
+"""What the forms mean: values of a form -> an Engine method and its arguments, and back; templates; live checks."""
 
 from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pe_kit import synth
 from pe_kit.clock import as_text
-from pe_kit.errors import PeKitError, UsageError
+from pe_kit.errors import UsageError
 from pe_kit.lineprotocol.grammar import parse
 from pe_kit.notebook.html import data, page
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
-    from pe_kit.synth.series import Series
 
-__all__ = ["TEMPLATES", "cached_of", "call_of", "check_lines", "fifth_time", "preview", "request_of", "signal_of",
-           "signal_text", "values_of", "write_of"]  # fmt: skip
+__all__ = ["EVENTS", "TEMPLATES", "check_lines", "fifth_time", "values_of"]
 
 Data = dict[str, Any]
 
 _CHECKED = 200
 """Lines that are checked while someone types."""
-_POINTS = 100_000
 
 TEMPLATES: dict[str, dict[str, Data]] = {
     "write": {
@@ -98,14 +94,14 @@ def _checked(good: int, bad: list[str]) -> str:
     return f"<div>{head}</div>" + "".join(f'<div class="pe-box pe-bad">✘ {data(b, 300)}</div>' for b in bad[:5]) + more
 
 
-def write_of(values: Data) -> tuple[str, Data]:
+def _write(values: Data) -> tuple[str, Data]:
     """A write of line protocol."""
     found: Data = {"data": values["lines"], "db": values["database"]}
     found |= {"precision": values["precision"]} if values.get("precision", "auto") != "auto" else {}
     return "write", found | ({"no_sync": True} if values.get("no_sync") else {})
 
 
-def call_of(values: Data) -> tuple[str, Data]:
+def _call(values: Data) -> tuple[str, Data]:
     """A schedule trigger fired now, as if at a chosen time."""
     database, name = _trigger(values)
     return "call", {"trigger": name, "db": database} | ({"at": at} if (at := values.get("at", "").strip()) else {})
@@ -130,7 +126,7 @@ def _trigger(values: Data) -> tuple[str, str]:
     return database, name
 
 
-def request_of(values: Data) -> tuple[str, Data]:
+def _request(values: Data) -> tuple[str, Data]:
     """A request to a request trigger."""
     found: Data = {"path": values["path"]}
     found |= {"method": values["method"]} if values.get("method", "POST") != "POST" else {}
@@ -147,7 +143,7 @@ def request_of(values: Data) -> tuple[str, Data]:
     return "request", found | ({"body": values["body"]} if values.get("body") else {})
 
 
-def cached_of(values: Data) -> tuple[str, Data]:
+def _put(values: Data) -> tuple[str, Data]:
     """A value put in the cache: a Python literal, or else text."""
     database, trigger = json.loads(values.get("scope") or "[null, null]")
     text = values["value"]
@@ -164,72 +160,27 @@ def cached_of(values: Data) -> tuple[str, Data]:
     return "put_cached", {k: v for k, v in found.items() if v is not None or k == "value"}
 
 
-# -- signals ---------------------------------------------------------------------------------------------------------
+def _delete(values: Data) -> tuple[str, Data]:
+    """A value taken out of the cache."""
+    database, trigger, key = values["id"]
+    found: Data = {"key": key, "trigger": trigger, "db": database}
+    return "delete_cached", {k: v for k, v in found.items() if v is not None}
 
 
-def signal_text(values: Data, start: str) -> str:
-    """The expression that makes the points of the form."""
-    text = f"series({values['table']!r}, {{{values['field']!r}: {values['signal'].strip() or '0'}}}"
-    if tags := _tags(values.get("tags", "")):
-        text += f", {tags!r}"
-    text += (
-        f", start={values.get('start', '').strip() or start!r}, every={values['every']!r}, points={_number(values)})"
-    )
-    return f"{text} | {spoil}" if (spoil := values.get("spoil", "").strip()) else text
-
-
-def _number(values: Data) -> int:
-    text = values["points"].strip()
-    if not text.isdigit() or not 0 < int(text) <= _POINTS:
-        raise UsageError(f"points={text!r}", mend=f"A number from 1 to {_POINTS:,}.")
-    return int(text)
-
-
-def _tags(text: str) -> dict[str, Any]:
-    """Read ``room=kitchen,bath host=a``."""
-    found: dict[str, Any] = {}
-    for word in text.split():
-        name, _, given = word.partition("=")
-        parts = given.split(",")
-        found[name] = parts if len(parts) > 1 else given
-    return found
-
-
-def signal_of(values: Data, start: str) -> tuple[Series, str, str]:
-    """Make the points of the form.
-
-    Returns:
-        The points, the expression, and the line that imports its names.
-
-    Raises:
-        UsageError: the expression is none.
-    """
-    text = signal_text(values, start)
-    words = {name: getattr(synth, name) for name in synth.__all__}
-    try:
-        names = sorted({n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)} & set(words))
-        made = eval(text, {"__builtins__": {}}, words)
-    except PeKitError:
-        raise
-    except Exception as error:
-        raise UsageError(
-            f"{type(error).__name__}: {error}", mend="For example sine('1d', 4) + noise(0.3) + 21."
-        ) from None
-    if not isinstance(made, synth.Series):
-        raise UsageError("the expression makes no series", mend="For example sine('1d', 4) + noise(0.3) + 21.")
-    return made, text, f"from pe_kit.synth import {', '.join(names)}"
-
-
-def preview(values: Data, start: str) -> str:
-    """Draw the points of the form, or say why there are none."""
-    try:
-        made, _, _ = signal_of(values, start)
-        return made.plot().svg if len(made) else page("no points are left")
-    except PeKitError as error:
-        return page(f'<div class="pe-box pe-bad">✘ {data(error.message, 300)}</div>')
-
-
-# -- back into the form ----------------------------------------------------------------------------------------------
+EVENTS: dict[str, Callable[[Data], tuple[str, Data]]] = {
+    "step": lambda values: ("step", {}),
+    "flush": lambda values: ("flush", {}),
+    "advance": lambda values: ("advance", {"duration": values["duration"]}),
+    "run_to": lambda values: ("advance_to", {"t": values["t"]}),
+    "write": _write,
+    "call": _call,
+    "request": _request,
+    "enable": lambda values: ("enable_trigger", {"name": values["id"][1], "db": values["id"][0]}),
+    "disable": lambda values: ("disable_trigger", {"name": values["id"][1], "db": values["id"][0]}),
+    "put": _put,
+    "delete": _delete,
+}
+"""Buttons that are one call on the engine -> its method and arguments, of the values of the form."""
 
 
 def values_of(method: str, given: Mapping[str, Any]) -> tuple[str, Data]:

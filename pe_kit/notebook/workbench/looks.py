@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from pe_kit.clock import as_text
 from pe_kit.engine.cache import CacheEntry
 from pe_kit.notebook.html import Cell, Room, cell, data, page, pre, table
-from pe_kit.notebook.text import run_line
-from pe_kit.notebook.tree import Branch, causes
-from pe_kit.notebook.visible import count, show_object, visible
+from pe_kit.notebook.text import folded_line, run_line
+from pe_kit.notebook.tree import Branch, Folded, causes, fold
+from pe_kit.notebook.visible import count, lasting, show_object, visible
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
+    from pe_kit.engine.trigger_table import Trigger
     from pe_kit.notebook.workbench.rows import Page
 
 __all__ = ["ROWS", "button", "cache_html", "logs_html", "pages", "rows_html", "runs_html", "triggers_html"]
@@ -29,12 +30,13 @@ _LONG_KEY = 500
 _DEEP = 24
 
 
-def button(do: str, given: Any, text: str, label: str = "", *, key: bool = True) -> str:
-    """Make a button; ``label`` says more than its text to who cannot see where it stands."""
+def button(do: str, given: Any, text: str, label: str = "", *, key: bool = True, more: str = "") -> str:
+    """Make a button; ``label`` says more than its text, ``more`` are attributes."""
     of = escape(json.dumps(given))
-    named = f' aria-label="{escape(visible(label, 200))}"' if label else ""
-    held = f' data-key="{do} {of}"' if key else ""
-    return f'<button type="button" data-do="{do}" data-id="{of}"{held}{named}>{text}</button>'
+    named = escape(visible(label, 200))
+    more += f' title="{named}" aria-label="{named}"' if label else ""
+    more += f' data-key="{do} {of}"' if key else ""
+    return f'<button type="button" data-do="{do}" data-id="{of}" {more}>{text}</button>'
 
 
 def pages(do: str, number: int, last: int, said: str) -> str:
@@ -46,24 +48,33 @@ def pages(do: str, number: int, last: int, said: str) -> str:
 
 def triggers_html(state: Engine) -> str:
     """State, settings, next time, calls, errors, p50, a sparkline of durations; buttons to enable and disable."""
-    rows = []
-    for t in islice(state._runtime.triggers, 200):
-        stats = t.stats
-        p50 = f"{sorted(stats.durations)[len(stats.durations) // 2] * 1e3:.3f} ms" if stats.durations else ""
-        symbol = "⏸ disabled" if t.disabled else f"✘ {t.stopped}" if t.stopped else "✔ running"
-        settings = [t.error_behavior, *(["asynchronous"] if t.run_async else [])]
-        settings += [f"{k}={visible(v, 60)}" for k, v in (t.arguments or {}).items()]
-        name = f"{t.database}.{t.name}"
-        do, word = ("enable", "Enable") if t.disabled else ("disable", "Disable")
-        upcoming = as_text(t.next_ns) if t.next_ns is not None and t.running else ""
-        values: list[Any] = [name, symbol, t.spec.text, t.path, ", ".join(settings), upcoming, stats.runs, stats.errors]
-        spark = f'<span role="img" aria-label="durations of the last runs">{_spark(list(stats.durations)[-24:])}</span>'
-        act = button(do, [t.database, t.name], word, f"{word} {name}")
-        rows.append(("", [*(cell(v, short=True) for v in values), Cell(p50, "pe-number"), Cell(spark), Cell(act)]))
-    columns = ["trigger", "state", "specification", "plugin", "settings", "next", "calls", "errors", "p50", "durations"]
-    if not rows:
+    triggers = list(state._runtime.triggers)
+    if not triggers:
         return page("no triggers yet")
-    return page(table([*columns, "do"], rows, len(list(state._runtime.triggers)), Room(120_000), "engine.triggers"))
+    columns = ["trigger", "state", "settings", "next", "calls", "errors", "p50", "durations"]
+    rows = [("", _trigger(t)) for t in triggers[:200]]
+    return page(table(columns, rows, len(triggers), Room(120_000), "engine.triggers"))
+
+
+def _trigger(t: Trigger) -> list[Cell]:
+    name, durations = f"{t.database}.{t.name}", list(t.stats.durations)
+    of = f'<b>{data(name)}</b><div class="pe-dim">{data(t.spec.text)} · {data(t.path)}</div>'
+    symbol = "⏸ disabled" if t.disabled else f"✘ {t.stopped}" if t.stopped else "✔ running"
+    do, word = ("enable", "Enable") if t.disabled else ("disable", "Disable")
+    act = button(do, [t.database, t.name], word, f"{word} {name}")
+    settings = [t.error_behavior, *(["asynchronous"] if t.run_async else [])]
+    settings += [f"{k}={visible(v, 60)}" for k, v in (t.arguments or {}).items()]
+    upcoming = as_text(t.next_ns) if t.next_ns is not None and t.running else ""
+    p50 = lasting(sorted(durations)[len(durations) // 2]) if durations else ""
+    spark = f'<span role="img" aria-label="durations of the last runs">{_spark(durations[-16:])}</span>'
+    return [
+        Cell(of, "pe-short"),
+        Cell(f'<div style="min-width: 10em">{data(symbol)} {act}</div>'),
+        cell(", ".join(settings)),
+        *(cell(value, short=True) for value in (upcoming, t.stats.runs, t.stats.errors)),
+        Cell(p50, "pe-number"),
+        Cell(spark, "pe-short"),
+    ]
 
 
 def _spark(values: list[float]) -> str:
@@ -161,20 +172,20 @@ def runs_html(state: Engine, number: int, event: int | None) -> str:
 
 def _tree(branches: Sequence[Branch], room: Room, depth: int = 0) -> str:
     items: list[str] = []
-    for branch in branches:
-        run = branch.run
+    entries = fold(branches, ROWS)
+    for entry in entries:
+        if isinstance(entry, Folded):
+            items.append(f'<li class="pe-dim">{data(folded_line(entry), 400)}</li>')
+            continue
+        run, below = entry.run, entry.children
         sign = f'<span role="img" aria-label="{"ok" if run.ok else "failed"}">{"✔" if run.ok else "✘"}</span>'
         text = f"{sign} <b>{data(run.trigger, 80)}</b> · {data(run_line(run), 200)}"
         line = button("run", run.id, text)
         if not room.take(line):
-            items.append(f'<li class="pe-dim">… {count(len(branches) - len(items), "more run")} not shown</li>')
+            items.append(f'<li class="pe-dim">… {count(len(entries) - len(items), "more run")} not shown</li>')
             break
-        if not branch.children or depth == _DEEP:
-            items.append(f"<li>{line}</li>")
-            continue
-        below = _tree(branch.children, room, depth + 1)
-        fired = count(len(branch.children), "run")
-        items.append(
-            f'<li>{line}<details open data-key="below {run.id}"><summary>fired {fired}</summary>{below}</details></li>'
-        )
+        if below and depth < _DEEP:
+            line += f'<details open data-key="below {run.id}"><summary>fired {count(len(below), "run")}</summary>'
+            line += f"{_tree(below, room, depth + 1)}</details>"
+        items.append(f"<li>{line}</li>")
     return f'<ul class="pe-tree">{"".join(items)}</ul>'

@@ -51,12 +51,11 @@ def offers(state: Engine, fired: Sequence[str], table: Table | None) -> dict[str
 
 
 def upcoming_html(engine: Engine) -> str:
-    """What fires next."""
+    """What fires next; a day is named once."""
+    said, day = [], ""
     frame = engine.next_events(5)
-    if frame.empty:
-        return page("nothing is due")
-    due = zip(frame["time"], frame["kind"], frame["trigger_name"], strict=True)
-    said = [
-        f"{as_text(int(at.value))} {visible(name, 60) if isinstance(name, str) else kind}" for at, kind, name in due
-    ]
-    return page(f"next: {data(' · '.join(said), 600)}")
+    for at, kind, name in zip(frame["time"], frame["kind"], frame["trigger_name"], strict=True):
+        time = as_text(int(at.value))
+        said.append(f"{time.removeprefix(day)} {visible(name, 60) if isinstance(name, str) else kind}")
+        day = f"{time.partition('T')[0]}T"
+    return page(f"next: {data(' · '.join(said), 600)}" if said else "nothing is due")

@@ -48,10 +48,8 @@ def timeline_html(engine: Engine, selected: int) -> str:
 
 
 def _drawn(x: int, mark: _Mark, selected: int) -> str:
-    html = button(mark.do, mark.id, mark.shape, mark.says)
     current = ' aria-current="true"' if mark.do == "travel" and mark.id == selected else ""
-    title = html.split('aria-label="', 1)[1].split('"', 1)[0]
-    return html.replace("<button", f'<button title="{title}" style="grid-column: {x + 1}"{current}', 1)
+    return button(mark.do, mark.id, mark.shape, mark.says, more=f'style="grid-column: {x + 1}"{current}')
 
 
 def _marks(engine: Engine) -> list[_Mark]:
