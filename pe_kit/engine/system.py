@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from pe_kit.store import system
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from pe_kit.engine.runtime import Runtime
+    from pe_kit.engine.trigger_table import Trigger
+    from pe_kit.plugins.source import PluginFile
     from pe_kit.store.store import Store
 
 __all__ = ["add_system_sources"]
@@ -18,36 +18,22 @@ __all__ = ["add_system_sources"]
 def add_system_sources(store: Store, runtime: Runtime) -> None:
     """Register the ``processing_engine_*`` tables and ``plugin_files``; each takes the database that is queried."""
 
-    def triggers(database: str) -> pa.Table:
-        return system.triggers_table(
-            [
-                (t.name, t.path, t.spec.json, t.disabled, t.error_behavior)
-                for t in tuple(runtime.triggers)
-                if t.database == database
-            ]
-        )
+    def of(database: str) -> list[Trigger]:
+        return [t for t in tuple(runtime.triggers) if t.database == database]
 
-    def arguments(database: str) -> pa.Table:
-        return system.trigger_arguments_table(
-            [
-                (t.name, key, value)
-                for t in tuple(runtime.triggers)
-                if t.database == database
-                for key, value in (t.arguments or {}).items()
-            ]
-        )
+    def files() -> list[PluginFile]:
+        folder, triggers = runtime.folder, tuple(runtime.triggers)
+        return [] if folder is None else [file for t in triggers for file in folder.files_of(t.name, t.path)]
 
-    def logs(_: str) -> pa.Table:
-        return system.logs_table([(r.time_ns, r.trigger_name, r.level, r.text) for r in tuple(runtime.logbook)])
-
-    def files(_: str) -> pa.Table:
-        folder = runtime.folder
-        if folder is None:
-            return system.plugin_files_table([])
-        rows = [file for t in tuple(runtime.triggers) for file in folder.files_of(t.name, t.path)]
-        return system.plugin_files_table(rows)
-
-    store.system_sources["processing_engine_triggers"] = triggers
-    store.system_sources["processing_engine_trigger_arguments"] = arguments
-    store.system_sources["processing_engine_logs"] = logs
-    store.system_sources["plugin_files"] = files
+    store.system_sources |= {
+        "processing_engine_triggers": lambda db: system.triggers_table(
+            [(t.name, t.path, t.spec.json, t.disabled, t.error_behavior) for t in of(db)]
+        ),
+        "processing_engine_trigger_arguments": lambda db: system.trigger_arguments_table(
+            [(t.name, key, value) for t in of(db) for key, value in (t.arguments or {}).items()]
+        ),
+        "processing_engine_logs": lambda _: system.logs_table(
+            [(r.time_ns, r.trigger_name, r.level, r.text) for r in tuple(runtime.logbook)]
+        ),
+        "plugin_files": lambda _: system.plugin_files_table(files()),
+    }

@@ -16,6 +16,9 @@ __all__ = ["TriggerSpec", "parse_arguments", "parse_spec"]
 
 Kind = Literal["table", "all_tables", "cron", "every", "request"]
 
+_PLUGIN_KINDS = {"table": "wal", "all_tables": "wal", "cron": "schedule", "every": "schedule", "request": "request"}
+_PLUGIN_TYPES = {"wal": "WalRows", "schedule": "Schedule", "request": "Request"}
+_FUNCTIONS = {"wal": "process_writes", "schedule": "process_scheduled_call", "request": "process_request"}
 _FORMS = (
     "expect one of the following forms: 'table:<TABLE_NAME>', 'all_tables', 'cron:<CRON_EXPRESSION>', "
     "'every:<DURATION>', or 'request:<PATH>'"
@@ -67,18 +70,19 @@ class TriggerSpec:
         return json.dumps(shape, separators=(",", ":"), ensure_ascii=False)
 
     @property
-    def plugin_type(self) -> Literal["WalRows", "Schedule", "Request"]:
-        """The server's word for what kind of plugin it calls."""
-        if self.kind in ("cron", "every"):
-            return "Schedule"
-        return "Request" if self.kind == "request" else "WalRows"
+    def plugin_kind(self) -> str:
+        """What kind of plugin it calls: ``wal``, ``schedule`` or ``request``."""
+        return _PLUGIN_KINDS[self.kind]
+
+    @property
+    def plugin_type(self) -> str:
+        """The server's word for that: ``WalRows``, ``Schedule`` or ``Request``."""
+        return _PLUGIN_TYPES[self.plugin_kind]
 
     @property
     def function(self) -> str:
         """The name of the function that it calls in a plugin."""
-        return {"WalRows": "process_writes", "Schedule": "process_scheduled_call", "Request": "process_request"}[
-            self.plugin_type
-        ]
+        return _FUNCTIONS[self.plugin_kind]
 
     @property
     def note(self) -> str:

@@ -90,7 +90,7 @@ class Trigger:
     @property
     def kind(self) -> str:
         """``wal``, ``schedule`` or ``request``."""
-        return {"WalRows": "wal", "Schedule": "schedule", "Request": "request"}[self.spec.plugin_type]
+        return self.spec.plugin_kind
 
     def copy(self) -> Trigger:
         """A copy that shares nothing that changes; what waits is not copied."""
