@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from pe_kit.errors import LineProtocolError, QueryError, ServerError, UsageError, json_body, near_match
@@ -23,6 +22,7 @@ from pe_kit.store.refusal import EMPTY
 from pe_kit.store.rows import GEN1_NS, Part, TableRows
 from pe_kit.store.system import own_sources
 from pe_kit.store.table import Table
+from pe_kit.store.tabledef import TableDef
 from pe_kit.store.wal import FlushedBatch, WalBuffer
 from pe_kit.types import Now
 
@@ -91,10 +91,9 @@ class Store:
     # -- what exists ------------------------------------------------------------------------------------------
 
     def create_database(self, name: str, retention_ns: int | None = None) -> None:
-        """Create a database; rows older than ``retention_ns`` are invisible.
+        """Create a database, with the errors of :meth:`Catalog.create_database`, or InvalidNameError.
 
-        Raises:
-            InvalidNameError: the name. ConflictError: it exists. ServerError: (422) one too many.
+        Rows older than ``retention_ns`` are invisible.
         """
         check_http_database_name(name)
         with self._lock:
@@ -102,11 +101,7 @@ class Store:
             self._changed("create_database", self._now(), name=name, retention_ns=retention_ns)
 
     def delete_database(self, name: str) -> str:
-        """Delete a database, its tables and caches; its name can be used again. Gives the name it has from now on.
-
-        Raises:
-            DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
-        """
+        """Delete a database with its tables and caches, as :meth:`Catalog.delete_database`."""
         with self._lock:
             now = self._now()
             stamped = self.catalog.delete_database(name, now)
@@ -116,11 +111,7 @@ class Store:
         return stamped
 
     def set_retention(self, name: str, retention_ns: int | None) -> None:
-        """Change how long rows of a database are visible; None: for ever.
-
-        Raises:
-            DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
-        """
+        """Change how long rows of a database are visible, as :meth:`Catalog.set_retention`."""
         with self._lock:
             self.catalog.set_retention(name, retention_ns)
             self._changed("set_retention", self._now(), name=name, retention_ns=retention_ns)
@@ -149,11 +140,7 @@ class Store:
             self._changed("create_table", self._now(), db=db, table=table, tags=list(tags), fields=dict(fields))
 
     def delete_table(self, db: str, table: str) -> None:
-        """Delete a table, its rows and caches; its name can be used again.
-
-        Raises:
-            DatabaseNotFoundError, NotFoundError: no such thing. ConflictError: deleted. ServerError: of ``_internal``.
-        """
+        """Delete a table with its rows and caches, as :meth:`Catalog.delete_table`."""
         with self._lock:
             now = self._now()
             self.catalog.delete_table(db, table, now)
@@ -174,11 +161,7 @@ class Store:
         self.catalog.modifiable(name)
 
     def table_names(self, db: str) -> list[str]:
-        """The tables of a database, by order of appearance.
-
-        Raises:
-            DatabaseNotFoundError: no such database. ConflictError: deleted.
-        """
+        """The tables of a database, by order of appearance. Raises as :meth:`Catalog.database`."""
         return list(self.catalog.database(db).tables)
 
     def has_table(self, db: str, name: str) -> bool:
@@ -186,44 +169,39 @@ class Store:
         return self.has_database(db) and name in self.catalog.databases[db].tables
 
     def table(self, db: str, name: str) -> Table:
-        """Give a table with its rows.
-
-        Raises:
-            DatabaseNotFoundError, NotFoundError: no such thing. ConflictError: deleted.
-        """
+        """Give a table with its rows. Raises as :meth:`Catalog.table`."""
         with self._lock:
             return self._database(db).table(name)
 
     def databases_frame(self) -> pd.DataFrame:
         """The databases as a DataFrame: database, retention_period (timedelta, NaT: for ever), tables (how many)."""
-        import pandas as pd
-
         found = list(self.catalog.databases.values())
-        return pd.DataFrame(
-            {
-                "database": [d.name for d in found],
-                "retention_period": _ns_array([d.retention_ns for d in found], "timedelta64[ns]"),
-                "tables": [len(d.tables) for d in found],
-            }
-        )
+        columns = {
+            "database": [d.name for d in found],
+            "retention_period": pa.array([d.retention_ns for d in found], pa.duration("ns")),
+            "tables": [len(d.tables) for d in found],
+        }
+        frame: pd.DataFrame = pa.table(columns).to_pandas()
+        return frame
 
     def tables_frame(self, db: str) -> pd.DataFrame:
         """The tables of a database as a DataFrame: table, rows, columns, first_time, last_time (datetime64[ns]).
 
-        Raises:
-            DatabaseNotFoundError: no such database. ConflictError: deleted.
+        Raises as :meth:`Catalog.database`.
         """
-        import pandas as pd
-
         with self._lock:
             names = self.table_names(db)
             tables = [self.table(db, name) for name in names]
             rows, first, last = zip(*(t.extent() for t in tables), strict=True) if tables else ((), (), ())
-            columns = [len(t.schema) for t in tables]
-        frame: dict[str, Any] = {"table": pd.Series(names, dtype="str"), "rows": list(rows), "columns": columns}
-        for name, times in (("first_time", first), ("last_time", last)):
-            frame[name] = _ns_array(times, "datetime64[ns]")
-        return pd.DataFrame(frame)
+        columns = {
+            "table": pa.array(names, pa.utf8()),
+            "rows": pa.array(rows, pa.int64()),
+            "columns": pa.array([len(t.schema) for t in tables], pa.int64()),
+            "first_time": pa.array(first, pa.timestamp("ns")),
+            "last_time": pa.array(last, pa.timestamp("ns")),
+        }
+        frame: pd.DataFrame = pa.table(columns).to_pandas()
+        return frame
 
     # -- data ---------------------------------------------------------------------------------------------------
 
@@ -385,42 +363,34 @@ class Store:
     def create_last_cache(self, db: str, table: str, **options: Any) -> str:
         """Create a last-value cache and give its name; options and errors: :meth:`LastCaches.create`."""
         with self._lock:
-            self.catalog.modifiable(db)
-            name = self._database(db).last.create(self.catalog.table(db, table), **options).name
+            database, definition = self._changeable(db, table)
+            name = database.last.create(definition, **options).name
             self._changed("create_last_cache", self._now(), db=db, table=table, **options)
         return name
 
     def delete_last_cache(self, db: str, table: str, name: str) -> None:
-        """Delete a last-value cache.
-
-        Raises:
-            NotFoundError: no such database, table or cache.
-        """
+        """Delete a last-value cache. Raises NotFoundError."""
         with self._lock:
-            self.catalog.modifiable(db)
-            self.catalog.table(db, table)
-            self._database(db).last.delete(table, name)
+            self._changeable(db, table)[0].last.delete(table, name)
             self._changed("delete_last_cache", self._now(), db=db, table=table, name=name)
 
     def create_distinct_cache(self, db: str, table: str, columns: Sequence[str], **options: Any) -> str:
         """Create a distinct-value cache and give its name; options and errors: :meth:`DistinctCaches.create`."""
         with self._lock:
-            self.catalog.modifiable(db)
-            name = self._database(db).distinct.create(self.catalog.table(db, table), columns, **options).name
+            database, definition = self._changeable(db, table)
+            name = database.distinct.create(definition, columns, **options).name
             self._changed("create_distinct_cache", self._now(), db=db, table=table, columns=list(columns), **options)
         return name
 
     def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
-        """Delete a distinct-value cache.
-
-        Raises:
-            NotFoundError: no such database, table or cache.
-        """
+        """Delete a distinct-value cache. Raises NotFoundError."""
         with self._lock:
-            self.catalog.modifiable(db)
-            self.catalog.table(db, table)
-            self._database(db).distinct.delete(table, name)
+            self._changeable(db, table)[0].distinct.delete(table, name)
             self._changed("delete_distinct_cache", self._now(), db=db, table=table, name=name)
+
+    def _changeable(self, db: str, table: str) -> tuple[Database, TableDef]:
+        self.catalog.modifiable(db)
+        return self._database(db), self.catalog.table(db, table)
 
     def clear_caches(self) -> None:
         """Forget what a restart forgets: cached rows and the log of queries; the caches' definitions stay."""
@@ -480,7 +450,3 @@ class Store:
             found = Database(name, self.catalog, self._now, self._lock, self.system_sources)
             self._databases[name] = found
         return found
-
-
-def _ns_array(values: Sequence[int | None], dtype: str) -> np.ndarray[Any, Any]:
-    return np.array([np.iinfo(np.int64).min if v is None else v for v in values], np.int64).view(dtype)
