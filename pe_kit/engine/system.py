@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pe_kit.store import system
-
 if TYPE_CHECKING:
     from pe_kit.engine.runtime import Runtime
     from pe_kit.engine.trigger_table import Trigger
@@ -26,14 +24,14 @@ def add_system_sources(store: Store, runtime: Runtime) -> None:
         return [] if folder is None else [file for t in triggers for file in folder.files_of(t.name, t.path)]
 
     store.system_sources |= {
-        "processing_engine_triggers": lambda db: system.triggers_table(
-            [(t.name, t.path, t.spec.json, t.disabled, t.error_behavior) for t in of(db)]
-        ),
-        "processing_engine_trigger_arguments": lambda db: system.trigger_arguments_table(
-            [(t.name, key, value) for t in of(db) for key, value in (t.arguments or {}).items()]
-        ),
-        "processing_engine_logs": lambda _: system.logs_table(
-            [(r.time_ns, r.trigger_name, r.level, r.text) for r in tuple(runtime.logbook)]
-        ),
-        "plugin_files": lambda _: system.plugin_files_table(files()),
+        "processing_engine_triggers": lambda db: [
+            (t.name, t.path, t.spec.json, t.disabled, t.error_behavior) for t in of(db)
+        ],
+        "processing_engine_trigger_arguments": lambda db: [
+            (t.name, key, value) for t in of(db) for key, value in (t.arguments or {}).items()
+        ],
+        "processing_engine_logs": lambda _: [
+            (r.time_ns, r.trigger_name, r.level, r.text) for r in tuple(runtime.logbook)
+        ],
+        "plugin_files": lambda _: files(),
     }

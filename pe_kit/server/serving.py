@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pe_kit.errors import EngineClosedError, UsageError
 from pe_kit.server.service import Service
-from pe_kit.store.system import tokens_table
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
@@ -57,7 +56,7 @@ class Served:
         self.host, self.port = host, int(listener.getsockname()[1])
         self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
         tokens = None if token is None else Tokens(token, lambda: engine.now_ns)
-        engine.store.system_sources["tokens"] = lambda _: tokens_table(None if tokens is None else tokens.rows())
+        engine.store.system_sources["tokens"] = lambda _: None if tokens is None else tokens.rows()
         self._service = Service(engine, tokens)
         self.admit = None if self._service.tokens is None else self._service.tokens.check
         self._app, self._flight = App(self._service), FlightFace(self._service)
@@ -107,7 +106,7 @@ class Served:
         self._thread.join()
         self._flight.shutdown()
         self._app.close()
-        self._engine.store.system_sources["tokens"] = lambda _: tokens_table()
+        self._engine.store.system_sources["tokens"] = lambda _: None
         self._engine.not_served(self)
 
     def __repr__(self) -> str:

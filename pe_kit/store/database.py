@@ -12,7 +12,7 @@ from pe_kit.store.catalog import Catalog
 from pe_kit.store.distinctcache import DistinctCaches
 from pe_kit.store.lastcache import LastCaches
 from pe_kit.store.rows import TableRows
-from pe_kit.store.system import system_table_names
+from pe_kit.store.system import Rows, system_table, system_table_names
 from pe_kit.store.table import Table, TableState
 from pe_kit.store.tabledef import TableDef
 from pe_kit.types import Now
@@ -36,7 +36,7 @@ class Database:
         catalog: the catalog that defines it.
         now: the engine's time.
         lock: the store's.
-        system_sources: name of a system table -> what makes it for a database.
+        system_sources: name of a system table -> what gives its rows for a database.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Database:
         catalog: Catalog,
         now: Now,
         lock: AbstractContextManager[Any],
-        system_sources: Mapping[str, Callable[[str], pa.Table]],
+        system_sources: Mapping[str, Callable[[str], Rows | None]],
     ) -> None:
         self.name = name
         self._catalog = catalog
@@ -100,7 +100,7 @@ class Database:
 
     def system_table(self, name: str) -> pa.Table:
         """Give a system table as it is now."""
-        return self._system_sources[name](self.name)
+        return system_table(name, self._system_sources[name](self.name))
 
     def last_cache(self, table: str, name: str | None) -> pa.Table:
         """Give what a last-value cache holds."""

@@ -74,7 +74,7 @@ class Store:
 
     Attributes:
         catalog: what exists.
-        system_sources: name of a system table -> what makes it for a database; an engine puts its own in.
+        system_sources: name of a system table -> what gives its rows for a database; an engine puts its own in.
     """
 
     def __init__(self, now: Now, max_databases: int = 5, max_tables: int = 2000, max_columns: int = 500,

@@ -204,8 +204,9 @@ def test_system_tables_are_there_without_an_engine_and_can_be_replaced(store: St
     internal = ["databases", "generation_durations", "nodes", "plugin_files", "tables", "tokens"]
     for name in internal:
         store.query_arrow(f"SELECT * FROM system.{name}", "_internal")
-    store.system_sources["plugin_files"] = lambda db: pa.table({"of": [db]})
-    assert query(store, "SELECT of FROM system.plugin_files", "_internal") == [("_internal",)]
+    store.system_sources["plugin_files"] = lambda db: [(db, "f.py", "p/f.py", 1, 2)]
+    found = query(store, "SELECT * FROM system.plugin_files", "_internal")
+    assert found == [("_internal", "f.py", "p/f.py", 1, 2)]
 
 
 def test_threads_may_write_flush_and_query_at_once(store: Store) -> None:

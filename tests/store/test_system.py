@@ -10,50 +10,37 @@ from pe_kit.store.catalog import Catalog, CatalogLimits
 from pe_kit.store.distinctcache import DistinctCaches
 from pe_kit.store.lastcache import LastCaches
 from pe_kit.store.querylog import QueryEntry
+from pe_kit.store.store import Store
 
 SECOND = 1_000_000_000
 NOW = 1_767_225_600 * SECOND
 SHAPES = {
     "processing_engine_triggers": (
-        system.triggers_table([]),
         "trigger_name string, plugin_filename string, trigger_specification string, disabled bool, "
-        "error_behavior string",
+        "error_behavior string"
     ),
-    "processing_engine_trigger_arguments": (
-        system.trigger_arguments_table([]),
-        "trigger_name string, argument_key string, argument_value string",
-    ),
-    "processing_engine_logs": (
-        system.logs_table([]),
-        "event_time timestamp[ns], trigger_name string, log_level string, log_text string",
-    ),
-    "plugin_files": (
-        system.plugin_files_table([]),
-        "plugin_name string, file_name string, file_path string, size_bytes int64, last_modified int64",
-    ),
+    "processing_engine_trigger_arguments": "trigger_name string, argument_key string, argument_value string",
+    "processing_engine_logs": "event_time timestamp[ns], trigger_name string, log_level string, log_text string",
+    "plugin_files": "plugin_name string, file_name string, file_path string, size_bytes int64, last_modified int64",
     "parquet_files": (
-        system.parquet_files_table(),
-        "table_name string, path string, size_bytes uint64, row_count uint64, min_time int64, max_time int64",
+        "table_name string, path string, size_bytes uint64, row_count uint64, min_time int64, max_time int64"
     ),
     "queries": (
-        system.queries_table([]),
         "id string, phase string, issue_time timestamp[ns], query_type string, query_text string, partitions? int64, "
         "parquet_files? int64, plan_duration? duration[ns], permit_duration? duration[ns], "
         "execute_duration? duration[ns], end2end_duration? duration[ns], compute_duration? duration[ns], "
-        "max_memory? int64, success bool, running bool, cancelled bool, trace_id? string",
+        "max_memory? int64, success bool, running bool, cancelled bool, trace_id? string"
     ),
     "nodes": (
-        system.nodes_table(0),
         "node_id string_view, node_catalog_id uint32, instance_id string_view, mode list<item: string_view>, "
-        "core_count uint64, state string_view, updated_at? timestamp[ms], cli_params? string_view",
+        "core_count uint64, state string_view, updated_at? timestamp[ms], cli_params? string_view"
     ),
     "tokens": (
-        system.tokens_table(),
         "token_id uint64, name string_view, created_at timestamp[ms], description? string_view, "
         "created_by_token_id? uint64, updated_at? timestamp[ms], updated_by_token_id? uint64, "
-        "expiry? timestamp[ms], permissions string_view",
+        "expiry? timestamp[ms], permissions string_view"
     ),
-    "generation_durations": (system.generation_durations_table(), "level uint8, duration_seconds uint64"),
+    "generation_durations": "level uint8, duration_seconds uint64",
 }
 
 
@@ -63,8 +50,8 @@ def shape(table: pa.Table) -> str:
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_columns_types_and_which_of_them_may_be_null(name):
-    table, expected = SHAPES[name]
-    assert shape(table) == expected
+    table = system.system_table(name, None if name == "tokens" else [])
+    assert shape(table) == SHAPES[name]
 
 
 def catalog() -> Catalog:
@@ -91,7 +78,7 @@ def test_internal_has_six_tables_that_no_other_database_has():
 
 
 def test_influxdb_schema_lists_columns_by_name_in_influxdb_words():
-    table = system.influxdb_schema_table(catalog().database("home"))
+    table = system.system_table("influxdb_schema", system.schema_rows(catalog().database("home")))
     assert shape(table) == "measurement string_view, key string_view, data_type string_view"
     assert [(r["key"], r["data_type"]) for r in table.to_pylist()] == [
         ("Zed", "string"),
@@ -111,7 +98,7 @@ def test_last_caches_names_columns_and_their_numbers():
     caches = LastCaches(lambda: NOW, home.tables.get)
     caches.create(home.tables["cpu"])
     caches.create(home.tables["cpu"], "few", ["rack"], ["usage", "time"], count=5, ttl="90s")
-    table = system.last_caches_table(home, caches.definitions())
+    table = system.system_table("last_caches", system.last_cache_rows(home, caches.definitions()))
     assert shape(table) == (
         "table string_view, name string_view, key_column_ids list<item: uint16>, "
         "key_column_names list<item: string_view>, value_column_ids? list<item: uint16>, "
@@ -127,7 +114,7 @@ def test_distinct_caches_names_columns_and_their_numbers():
     home = catalog().database("home")
     caches = DistinctCaches(lambda: NOW, home.tables.get)
     caches.create(home.tables["cpu"], ["Zed", "host"], max_age="1h", max_cardinality=7)
-    table = system.distinct_caches_table(home, caches.definitions())
+    table = system.system_table("distinct_caches", system.distinct_cache_rows(home, caches.definitions()))
     assert shape(table) == (
         "table string_view, name string_view, column_ids list<item: uint16>, column_names list<item: string_view>, "
         "max_cardinality uint64, max_age_seconds uint64"
@@ -141,7 +128,7 @@ def test_databases_lists_internal_and_what_was_deleted():
     made = catalog()
     made.create_database("gone", None)
     made.delete_database("gone", NOW)
-    table = system.databases_table(made)
+    table = system.system_table("databases", system.database_rows(made))
     assert shape(table) == (
         "database_name string_view, retention_period_ns? uint64, deleted bool, hard_deletion_time? timestamp[s, tz=UTC]"
     )
@@ -157,7 +144,7 @@ def test_tables_counts_columns_and_caches_of_all_databases():
     made = catalog()
     made.create_table("home", "old", [], {"v": "f"})
     made.delete_table("home", "old", NOW)
-    table = system.tables_table(made, {("home", "cpu"): (2, 1)})
+    table = system.system_table("tables", system.table_rows(made, lambda db, table: (2, 1)))
     assert shape(table) == (
         "database_name string_view, table_name string_view, column_count uint64, series_key_columns string_view, "
         "last_cache_count uint64, distinct_cache_count uint64, deleted bool, "
@@ -170,25 +157,13 @@ def test_tables_counts_columns_and_caches_of_all_databases():
     ]
 
 
-def test_rows_reach_the_tables_of_the_engine_unchanged():
-    assert system.logs_table([(NOW, "t", "INFO", "hi")])["event_time"].cast(pa.int64()).to_pylist() == [NOW]
-    spec = '{"every":{"duration":{"secs":60,"nanos":0}}}'
-    assert system.triggers_table([("t", "p.py", spec, False, "log")]).to_pylist() == [
-        {
-            "trigger_name": "t",
-            "plugin_filename": "p.py",
-            "trigger_specification": spec,
-            "disabled": False,
-            "error_behavior": "log",
-        }
-    ]
-
-
 def test_tokens_show_no_hash_without_auth_and_generations_are_ten_minutes():
-    assert "hash" not in system.tokens_table().column_names
-    assert system.generation_durations_table().to_pylist() == [{"level": 1, "duration_seconds": 600}]
-    assert system.nodes_table(NOW)["state"].to_pylist() == ["running"]
+    store = Store(lambda: NOW)
+    assert "hash" not in store.query_arrow("SELECT * FROM system.tokens", "_internal").column_names
+    generations = store.query_arrow("SELECT * FROM system.generation_durations", "_internal")
+    assert generations.to_pylist() == [{"level": 1, "duration_seconds": 600}]
+    assert store.query_arrow("SELECT state FROM system.nodes", "_internal")["state"].to_pylist() == ["running"]
 
 
 def test_a_query_entry_has_the_columns_of_the_table():
-    assert list(QueryEntry._fields) == system.queries_table([]).column_names
+    assert list(QueryEntry._fields) == system.system_table("queries", []).column_names
