@@ -27,7 +27,7 @@ def lab(
     if importlib.util.find_spec("jupyterlab") is None:
         raise UsageError("JupyterLab is not installed", mend="Install it with: pip install 'pe-kit[lab]'")
     lay_out(folder)
-    tour = folder / "tour.ipynb"
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    command = [sys.executable, "-m", "jupyterlab", str(tour), *context.args]
-    raise typer.Exit(subprocess.call(command, env=os.environ | {"PATH": path}))  # pe-kit is a command in its terminals
+    command = [sys.executable, "-m", "jupyterlab", "tour.ipynb", *context.args]
+    # its terminals open in the folder, and know pe-kit
+    raise typer.Exit(subprocess.call(command, cwd=folder, env=os.environ | {"PATH": path}))

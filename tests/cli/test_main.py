@@ -100,12 +100,12 @@ def test_lab_opens_a_copy_of_the_tour_and_keeps_an_older_one(tmp_path: Path) -> 
     assert (folder / "tour.ipynb").read_text(encoding="utf-8") == "mine"
 
 
-def test_pe_kit_is_a_command_in_the_terminals_of_lab(tmp_path: Path) -> None:
-    (tmp_path / "jupyterlab.py").write_text("import shutil\nprint(shutil.which('pe-kit'))")
+def test_the_terminals_of_lab_open_beside_the_lessons_and_know_pe_kit(tmp_path: Path) -> None:
+    (tmp_path / "jupyterlab.py").write_text("import os, shutil\nprint(shutil.which('pe-kit'), os.getcwd())")
     environment = os.environ | {"PATH": os.defpath, "PYTHONPATH": str(tmp_path)}
     command = [CLI, "lab", "--folder", tmp_path / "notebooks"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert Path(done.stdout.strip()) == CLI
+    assert done.stdout.split() == [str(CLI), str(tmp_path / "notebooks")]
 
 
 @pytest.mark.slow
