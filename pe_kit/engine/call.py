@@ -20,6 +20,7 @@ from pe_kit.engine.response import error_response
 from pe_kit.engine.strike import on_query, on_write
 from pe_kit.errors import InvalidNameError, ServerError
 from pe_kit.errors import QueryError as StoreQueryError
+from pe_kit.lineprotocol.grammar import parse
 from pe_kit.lineprotocol.pieces import split_lines
 from pe_kit.store.conversion import to_rows
 from pe_kit.store.refusal import write_buffer_text
@@ -159,6 +160,11 @@ class Call:
         runtime.write("\n".join(texts), database, precision="nanosecond", http_name=False, cause=self)
         now = runtime.clock.now_ns
         self.written.extend(Written(database, line, now, sync) for text in texts for line in single_lines(text))
+
+    def wrote_to(self, database: str, table: str) -> bool:
+        """Whether a line of it has reached a table."""
+        lines = (written.line for written in self.written if written.database == database)
+        return any(item.line is not None and item.line.measurement == table for line in lines for item in parse(line))
 
     def write_back(self, kind: str) -> None:
         """Write what the plugin queued: one write a database, all of its lines or none."""

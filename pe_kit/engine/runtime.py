@@ -144,16 +144,18 @@ class Runtime:
             return
         self.gatherer.flushes += 1
         for batch in batches:
-            causes = tuple(dict.fromkeys(writers.get(batch.database, ())))
-            calls = () if None in causes else tuple(c for c in causes if c is not None)
+            wrote = tuple(dict.fromkeys(writers.get(batch.database, ())))
+            calls = () if None in wrote else tuple(c for c in wrote if c is not None)
             depth = 1 + max(c.work.depth for c in calls) if calls else 0
             triggers = self.triggers.wal_of(batch.database)
             if triggers and depth > self.limits.cascade_depth:
                 self.gatherer.stop(cascade_stop(calls, batch, triggers, self.limits.cascade_depth))
                 continue
             for trigger in list(triggers):
-                event, now = self.gatherer.event, self.clock.now_ns
-                work = Work(trigger, event, now, batch=batch, causes=calls, depth=depth)
+                event, now, causes = self.gatherer.event, self.clock.now_ns, calls
+                if len(calls) > 1 and trigger.spec.kind == "table":
+                    causes = tuple(c for c in calls if c.wrote_to(batch.database, trigger.spec.value)) or calls
+                work = Work(trigger, event, now, batch=batch, causes=causes, depth=depth)
                 for item in with_batch_faults(self, work) if self.faults else (work,):
                     self.enqueue(item)
 

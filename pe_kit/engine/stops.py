@@ -28,7 +28,8 @@ def cascade_stop(
         chain.append(run.trigger)
         run = run.caused_by
     chain.reverse()
-    fed = [t for t in triggers if t.spec.kind == "all_tables" or t.spec.value in dict(batch.sizes())] or list(triggers)
+    fed = [t for t in triggers if t.spec.kind == "all_tables" or calls[0].wrote_to(batch.database, t.spec.value)]
+    fed = fed or list(triggers)
     back = next((t.name for t in fed if t.name in chain), fed[0].name)
     cycle = [*chain[chain.index(back) if back in chain else 0 :], back]
     return CascadeLimitError(

@@ -60,3 +60,14 @@ def test_writes_of_one_moment_share_a_flush(engine: Engine, plug: Plug) -> None:
     )
     engine.write("a f=1 1", "db", precision="ns")
     assert [t for t in engine.logs("z").log_text if t.startswith("[")] == ["['a']", "['x', 'y']"]
+
+
+def test_a_run_is_caused_by_the_run_that_wrote_its_table(engine: Engine, plug: Plug) -> None:
+    """Even where one flush carries what several runs wrote; the cycle of a loop is told by it."""
+    plug(copy_to("pong"), "table:ping", name="one")
+    plug(copy_to("ping"), "table:pong", name="two")
+    outcome = engine.write("ping f=1 1\npong f=1 1", "db", precision="ns")
+    causes = {(r.trigger, r.caused_by.trigger) for r in outcome.runs if r.caused_by is not None}
+    assert causes == {("one", "two"), ("two", "one")}
+    assert isinstance(outcome.error, CascadeLimitError)
+    assert outcome.error.cycle in (("one", "two", "one"), ("two", "one", "two"))
