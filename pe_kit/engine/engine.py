@@ -216,14 +216,12 @@ class Engine:
         return tuple(self._durable.folder.damage) if self._durable is not None else ()
 
     def __repr__(self) -> str:
-        state = (
-            "closed"
-            if self.closed
-            else f"{self.now:%Y-%m-%d %H:%M:%S} UTC ({'virtual' if self._clock.virtual else 'wall'})"
-        )
-        triggers, databases = len(self._runtime.triggers), len(self.store.database_names()) - 1
+        if self.closed:
+            return "<Engine, closed>"
         past = f" after event {self._history.count}," if self._past else ""
-        return f"<Engine{past} at {state}, {triggers} triggers, {databases} databases>"
+        at = f"{self.now:%Y-%m-%d %H:%M:%S} UTC ({'virtual' if self._clock.virtual else 'wall'})"
+        triggers, databases = len(self._runtime.triggers), len(self.store.database_names()) - 1
+        return f"<Engine{past} at {at}, {triggers} triggers, {databases} databases>"
 
     def on_event(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call a function after each event; gives the function that ends it."""
