@@ -8,7 +8,7 @@ of error as influxdb3_server/src/http.rs does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pe_kit.errors import QueryError, near_match
@@ -28,100 +28,84 @@ class Node(NamedTuple):
 
 
 _TOKEN = re.compile(
-    r'\s*(?:("(?:[^"\\]|\\.)*")|([A-Za-z_]\w*(?:::\w+)*)|(-?\d[\w.+-]*)|(\.\.|[()\[\]{},:]))', re.DOTALL
+    r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<name>[A-Za-z_]\w*(?:::\w+)*)|(?P<number>-?\d[\w.+-]*)'
+    r"|(?P<mark>\.\.|[()\[\]{},:]))",
+    re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]+)\}|(.))", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
-_CLOSERS = {"(": ")", "[": "]", "{": "}"}
-
-
-class _Reader:
-    def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
-
-    def peek(self) -> tuple[str, str]:
-        match = _TOKEN.match(self.text, self.at)
-        if match is None:
-            raise ValueError(self.text[self.at : self.at + 20])
-        kind = "string" if match[1] else "name" if match[2] else "number" if match[3] else "mark"
-        return kind, match[0].strip() if kind != "string" else match[1]
-
-    def take(self, mark: str = "") -> tuple[str, str]:
-        kind, token = self.peek()
-        if mark and token != mark:
-            raise ValueError(f"{token} where {mark} should be")
-        match = _TOKEN.match(self.text, self.at)
-        assert match is not None
-        self.at = match.end()
-        return kind, token
-
-    def done(self) -> bool:
-        return not self.text[self.at :].strip()
-
-    def value(self) -> Any:
-        value = self._single()
-        if not self.done() and self.peek()[1] == "..":  # a range; only its start matters
-            self.take()
-            if self.peek()[1] not in ")]}":
-                self._single()
-        return value
-
-    def _single(self) -> Any:
-        kind, token = self.take()
-        if kind == "string":
-            return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _LETTERS.get(m[2], m[2]), token[1:-1])
-        if kind == "number":
-            return token
-        if token in "([":
-            return self._items(_CLOSERS[token])
-        if token == "{":
-            return self._fields()
-        if kind != "name":
-            raise ValueError(token)
-        following = "" if self.done() else self.peek()[1]
-        if following == "(":
-            self.take()
-            return Node(token, self._items(")"), {})
-        if following == "{":
-            self.take()
-            return Node(token, [], self._fields())
-        return Node(token, [], {})
-
-    def _items(self, closer: str) -> list[Any]:
-        items: list[Any] = []
-        while self.peek()[1] != closer:
-            items.append(self.value())
-            if self.peek()[1] == ",":
-                self.take()
-        self.take(closer)
-        return items
-
-    def _fields(self) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        while self.peek()[1] != "}":
-            if self.peek()[1] == "..":
-                self.take()
-                continue
-            key = self._single()
-            self.take(":")
-            fields[key.name if isinstance(key, Node) else str(key)] = self.value()
-            if self.peek()[1] == ",":
-                self.take()
-        self.take("}")
-        return fields
+_Tokens = list[tuple[str, str]]  # kind and text, the last one first
 
 
 def parse_debug(text: str) -> Any:
     """Read a Rust ``Debug`` text into :class:`Node`, lists, dicts, strings and numbers (as text).
 
     Raises:
-        ValueError: the text has another form.
+        ValueError, IndexError: the text has another form.
     """
-    reader = _Reader(text)
-    value = reader.value()
-    if not reader.done():
-        raise ValueError(text[reader.at :])
+    tokens, at = [], 0
+    while match := _TOKEN.match(text, at):
+        kind = str(match.lastgroup)
+        tokens.append((kind, match[kind]))
+        at = match.end()
+    tokens.reverse()
+    value = _value(tokens)
+    if tokens or text[at:].strip():
+        raise ValueError(text)
     return value
+
+
+def _value(tokens: _Tokens) -> Any:
+    value = _single(tokens)
+    if tokens and tokens[-1] == ("mark", ".."):  # a range; only its start matters
+        tokens.pop()
+        if tokens[-1][1] not in ")]}":
+            _single(tokens)
+    return value
+
+
+def _single(tokens: _Tokens) -> Any:
+    kind, token = tokens.pop()
+    if kind == "string":
+        return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _LETTERS.get(m[2], m[2]), token[1:-1])
+    if kind == "number":
+        return token
+    if kind == "name":
+        args = _items(tokens, ")") if _skip(tokens, "(") else []
+        return Node(token, args, _fields(tokens) if _skip(tokens, "{") else {})
+    if token in "([":
+        return _items(tokens, ")" if token == "(" else "]")
+    if token == "{":
+        return _fields(tokens)
+    raise ValueError(token)
+
+
+def _skip(tokens: _Tokens, mark: str) -> bool:
+    """Take a mark, if it comes next."""
+    found = bool(tokens) and tokens[-1] == ("mark", mark)
+    if found:
+        tokens.pop()
+    return found
+
+
+def _items(tokens: _Tokens, closer: str) -> list[Any]:
+    items: list[Any] = []
+    while not _skip(tokens, closer):
+        items.append(_value(tokens))
+        _skip(tokens, ",")
+    return items
+
+
+def _fields(tokens: _Tokens) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    while not _skip(tokens, "}"):
+        if not _skip(tokens, ".."):
+            key = _single(tokens)
+            if not _skip(tokens, ":"):
+                raise ValueError(key)
+            fields[key.name if isinstance(key, Node) else str(key)] = _value(tokens)
+            _skip(tokens, ",")
+    return fields
 
 
 _PREFIXES = {
@@ -133,13 +117,8 @@ _PREFIXES = {
     "Configuration": "Invalid or Unsupported Configuration: ",
     "SchemaError": "Schema error: ",
     "Execution": "Execution error: ",
-    "ExecutionJoin": "ExecutionJoin error: ",
     "ResourcesExhausted": "Resources exhausted: ",
     "External": "External error: ",
-    "ObjectStore": "Object Store error: ",
-    "ParquetError": "Parquet error: ",
-    "IoError": "IO error: ",
-    "Substrait": "Substrait error: ",
 }
 _ARROW = {
     "NotYetImplemented": "Not yet implemented: ",
@@ -150,12 +129,7 @@ _ARROW = {
     "SchemaError": "Schema error: ",
     "ComputeError": "Compute error: ",
     "ArithmeticOverflow": "Arithmetic overflow: ",
-    "CsvError": "Csv error: ",
-    "JsonError": "Json error: ",
-    "IoError": "Io error: ",
-    "IpcError": "Ipc error: ",
     "InvalidArgumentError": "Invalid argument error: ",
-    "ParquetError": "Parquet argument error: ",
     "CDataInterface": "C Data interface error: ",
     "OffsetOverflowError": "Offset overflow error: ",
 }
@@ -315,32 +289,20 @@ def _mend(root: Any, tables: Database) -> str:
     if root.name == "Plan":
         text = str(root.args[0])
         if missing := re.fullmatch(r"table '(?:public\.iox\.)?(.*)' not found", text):
-            return _missing_table(missing[1], list(tables.table_names()))
+            return _missing(missing[1], list(tables.table_names()), "tables")
         if parameter := re.fullmatch(r"No value found for placeholder with name \$(.*)", text):
             return f"Pass a value for {parameter[1]!r} in the query's parameters (the name without the dollar sign)."
         if text.startswith("Cannot infer common argument type for comparison operation Timestamp"):
             return "Compare time with a time, for example time >= '2026-01-01T00:00:00Z' or to_timestamp(nanoseconds)."
     if root.name == "SchemaError" and isinstance(root.args[0], Node) and root.args[0].name == "FieldNotFound":
         fields = root.args[0].fields
-        return _missing_column(fields["field"].fields["name"], [c.fields["name"] for c in fields["valid_fields"]])
+        found = _missing(fields["field"].fields["name"], [c.fields["name"] for c in fields["valid_fields"]], "columns")
+        return f"{found} Text stands in single quotes, names in double quotes."
     return ""
 
 
-def _case_twin(name: str, known: Iterable[str]) -> str:
-    return next((k for k in known if k != name and k.lower() == name.lower()), "")
-
-
-def _exact(name: str) -> str:
-    return f'Names without quotes are lower-cased, names in double quotes are exact: write "{name}".'
-
-
-def _missing_table(name: str, known: list[str]) -> str:
-    if twin := _case_twin(name, known):
-        return _exact(twin)
-    return near_match(name, known, what="tables")
-
-
-def _missing_column(name: str, known: list[str]) -> str:
-    if twin := _case_twin(name, known):
-        return _exact(twin)
-    return near_match(name, known, what="columns") + " Text stands in single quotes, names in double quotes."
+def _missing(name: str, known: Sequence[str], what: str) -> str:
+    twin = next((k for k in known if k != name and k.lower() == name.lower()), "")
+    if twin:
+        return f'Names without quotes are lower-cased, names in double quotes are exact: write "{twin}".'
+    return near_match(name, known, what=what)

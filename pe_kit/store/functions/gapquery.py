@@ -203,24 +203,16 @@ class GapQuery:
     def _matches(self, k: int, j: int, start: int, stop: int) -> int:
         """Say whether a group's expression is written at ``k``; give the token after it, or 0."""
         s, wanted = self._statement, self._statement.key(start, stop)
-        if s.is_mark(k - 1, "."):
-            return 0
-        forms = [wanted]
         is_column = stop - start == 1 or (stop - start == 3 and s.is_mark(start + 1, "."))
-        if is_column and k + 2 < j and s.is_mark(k + 1, ".") and len(wanted) == 1:
-            forms.append((s.tokens[k].name, ".", *wanted))
-        if is_column and len(wanted) == 3:
-            forms.append(wanted[2:])
-        for form in forms:
-            end = k + len(form)
-            if (
-                end <= j
-                and s.key(k, end) == form
-                and not s.is_mark(end, ".")
-                and not (is_column and s.is_mark(end, "("))
-            ):
-                return end
-        return 0
+        end = k + len(wanted)
+        if is_column:
+            end = k + (3 if s.is_mark(k + 1, ".") else 1)
+        if end > j or s.is_mark(k - 1, ".") or s.is_mark(end, ".") or (is_column and s.is_mark(end, "(")):
+            return 0
+        found = s.key(k, end)
+        if is_column and 1 in (len(found), len(wanted)):  # with and without the table it is the same
+            found, wanted = found[-1:], wanted[-1:]
+        return end if found == wanted else 0
 
 
 def _check_interpolated(kind: pa.DataType) -> None:
