@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pe_kit.errors import LineProtocolError
+from pe_kit.errors import LineProtocolError, ServerError
 from pe_kit.lineprotocol.columnar import Block, Parsed, parse_blocks
 from pe_kit.lineprotocol.grammar import Item, parse
-from pe_kit.lineprotocol.timestamps import Precision, missing_ns
-from pe_kit.store.catalog import Transaction
-from pe_kit.store.frames import Frame
-from pe_kit.store.refusal import Source, schema_refusal
+from pe_kit.lineprotocol.timestamps import Precision, as_precision, missing_ns
+from pe_kit.store.catalog import Catalog, Transaction
+from pe_kit.store.frames import Frame, as_payload
+from pe_kit.store.names import check_database_name, check_http_database_name
+from pe_kit.store.refusal import EMPTY, Source, schema_refusal
 from pe_kit.store.rows import Part
 from pe_kit.store.tabledef import SchemaError
 from pe_kit.store.validate import admit, as_row
 from pe_kit.store.wal import WalBuffer
 from pe_kit.types import Row
 
-__all__ = ["Admitted", "admit_frame", "admit_text"]
+__all__ = ["Written", "take_in"]
+
+_OVER_LIMIT = ("Update to schema would exceed number of", "Adding a new database would exceed limit of")
+
+
+class Written(NamedTuple):
+    """What a write did: how many rows it brought, and what became of the other lines."""
+
+    rows: int
+    errors: tuple[LineProtocolError, ...] = ()
+
+    @property
+    def status(self) -> int:
+        """The HTTP status: 204, 400 with refused lines, 422 if one of them met a limit."""
+        if any(error.error_message.startswith(_OVER_LIMIT) for error in self.errors):
+            return 422
+        return 400 if self.errors else 204
 
 
 @dataclass(slots=True)
@@ -108,6 +127,24 @@ class _Writing:
         self.admitted.parts = {table: _in_order(parts) for table, parts in sorted(found.items(), key=_first_line)}
         return self.admitted
 
+    def frame(self, frame: Frame) -> Admitted:
+        """Check a frame against the catalog as a whole; if that fails, its rows one by one, and errors name them."""
+        parts = frame.parts(self.missing_ns)
+        if parts == []:
+            return self.admitted
+        if parts and admit(self.admitted.transaction, frame.measurement, frame.tags, frame.fields):
+            self.admitted.parts[frame.measurement] = parts
+            return self.admitted
+        self.admitted = Admitted(self.begin())
+        for number, line in enumerate(frame.lines(), 1):
+            try:
+                row = as_row(line, self.admitted.transaction, frame.precision, self.missing_ns)
+            except SchemaError as error:
+                self.refuse(schema_refusal(error, number, line))
+            else:
+                self.admitted.rows.append((frame.measurement, row))
+        return self.admitted
+
 
 def _first_line(parts: tuple[str, list[Part]]) -> int:
     return min(int(part.places()[0]) for part in parts[1])
@@ -122,43 +159,41 @@ def _in_order(parts: list[Part]) -> list[Part]:
     return parts
 
 
-def admit_text(
-    text: str, begin: Callable[[], Transaction], precision: Precision, now_ns: int, accept_partial: bool
-) -> Admitted:
-    """Read line protocol and check it against the catalog.
+def take_in(
+    catalog: Catalog,
+    buffer: WalBuffer,
+    now_ns: int,
+    data: Any,
+    db: str,
+    precision: str = "auto",
+    accept_partial: bool = False,
+    table: str | None = None,
+    tags: Sequence[str] = (),
+    http_name: bool = True,
+) -> Written:
+    """Read data, check it against the catalog, put its rows into a buffer: all that :meth:`Store.write` says.
 
     Args:
-        text: the whole body.
-        begin: begins a transaction on the database.
-        precision: the unit of the timestamps.
-        now_ns: the time of lines that have none, before it is cut to the precision.
-        accept_partial: keep going after a bad line.
-
-    Raises:
-        LineProtocolError: a bad line, unless ``accept_partial``.
+        catalog: grows by what the data brings.
+        buffer: takes the rows.
+        now_ns: the time of rows that have none, before it is cut to the precision.
+        data, db, precision, accept_partial, table, tags, http_name: as in :meth:`Store.write`.
     """
-    writing = _Writing(begin, precision, now_ns, accept_partial)
-    source = Source(text)
-    parsed = parse_blocks(text, precision, writing.missing_ns)
-    return writing.bulk(parsed, source) if parsed.blocks else writing.exact(parsed.items, source)
-
-
-def admit_frame(frame: Frame, begin: Callable[[], Transaction], now_ns: int, accept_partial: bool) -> Admitted:
-    """Check a frame against the catalog; errors name its rows. Arguments and errors as :func:`admit_text`."""
-    writing = _Writing(begin, frame.precision, now_ns, accept_partial)
-    admitted = writing.admitted
-    parts = frame.parts(writing.missing_ns)
-    if parts == []:
-        return admitted
-    if parts and admit(admitted.transaction, frame.measurement, frame.tags, frame.fields):
-        admitted.parts[frame.measurement] = parts
-        return admitted
-    admitted = writing.admitted = Admitted(begin())
-    for number, line in enumerate(frame.lines(), 1):
-        try:
-            row = as_row(line, admitted.transaction, frame.precision, writing.missing_ns)
-        except SchemaError as error:
-            writing.refuse(schema_refusal(error, number, line))
-        else:
-            admitted.rows.append((frame.measurement, row))
-    return admitted
+    (check_http_database_name if http_name else check_database_name)(db)
+    try:
+        unit = as_precision(precision)
+    except ValueError as error:
+        raise ServerError(str(error), status=400, mend="Precisions are auto, s, ms, us and ns.") from None
+    payload = as_payload(data, table)
+    begin = partial(catalog.begin, db)
+    if isinstance(payload, str):
+        writing = _Writing(begin, unit, now_ns, accept_partial)
+        source, parsed = Source(payload), parse_blocks(payload, unit, writing.missing_ns)
+        admitted = writing.bulk(parsed, source) if parsed.blocks else writing.exact(parsed.items, source)
+    else:
+        frame = Frame(payload, table or "", tags, unit)
+        admitted = _Writing(begin, frame.precision, now_ns, accept_partial).frame(frame)
+    admitted.put(buffer, db)
+    if not admitted.count and not admitted.errors:
+        raise ServerError(EMPTY, status=400, mend="Blank lines and comments are no data.")
+    return Written(admitted.count, tuple(admitted.errors))

@@ -5,20 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from pe_kit.errors import LineProtocolError, QueryError, ServerError, UsageError, json_body, near_match
-from pe_kit.lineprotocol.timestamps import as_precision
+from pe_kit.errors import LineProtocolError, QueryError, UsageError, json_body, near_match
 from pe_kit.store.catalog import Catalog, CatalogLimits, CatalogState
 from pe_kit.store.database import Database, DatabaseState
-from pe_kit.store.frames import Frame, as_payload
-from pe_kit.store.ingest import admit_frame, admit_text
+from pe_kit.store.ingest import Written, take_in
 from pe_kit.store.names import check_database_name, check_http_database_name
 from pe_kit.store.querylog import QueryLog
-from pe_kit.store.refusal import EMPTY
 from pe_kit.store.rows import GEN1_NS, Part, TableRows
 from pe_kit.store.system import own_sources
 from pe_kit.store.table import Table
@@ -31,22 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "StoreSnapshot", "Written"]
 
-_OVER_LIMIT = ("Update to schema would exceed number of", "Adding a new database would exceed limit of")
 _FIELD_TYPES = {"utf8": "s", "int64": "i", "uint64": "u", "float64": "f", "bool": "b"}
-
-
-class Written(NamedTuple):
-    """What a write did: how many rows it brought, and what became of the other lines."""
-
-    rows: int
-    errors: tuple[LineProtocolError, ...] = ()
-
-    @property
-    def status(self) -> int:
-        """The HTTP status: 204, 400 with refused lines, 422 if one of them met a limit."""
-        if any(error.error_message.startswith(_OVER_LIMIT) for error in self.errors):
-            return 422
-        return 400 if self.errors else 204
 
 
 class StoreSnapshot(NamedTuple):
@@ -237,7 +218,7 @@ class Store:
         options |= {"tags": tags, "http_name": http_name}
         with self._lock:
             now = self._now()
-            written = self._take(self._buffer, now, data, db, **options)
+            written = take_in(self.catalog, self._buffer, now, data, db, **options)
             self._changed("write", now, data=data, db=db, **options)
         return written
 
@@ -249,12 +230,12 @@ class Store:
         buffer = WalBuffer()
         with self._lock:
             before = self.catalog.state
-            written = self._take(buffer, self._now(), data, db, "nanosecond", True, table, tags)
+            now = self._now()
+            written = take_in(self.catalog, buffer, now, data, db, "nanosecond", True, table, tags)
             staged = Staged([rows for batch in buffer.take(GEN1_NS) for rows in batch.tables], written.errors)
             for rows in staged.tables if before is not self.catalog.state else ():
-                self._changed(
-                    "declare", self._now(), db=db, table=rows.name, columns=self.catalog.table(db, rows.name).columns
-                )
+                columns = self.catalog.table(db, rows.name).columns
+                self._changed("declare", now, db=db, table=rows.name, columns=columns)
         return staged
 
     def declare(self, db: str, table: str, columns: Mapping[str, str]) -> None:
@@ -278,38 +259,9 @@ class Store:
         buffer = WalBuffer()
         with self._lock:
             now = self._now()
-            written = self._take(buffer, now, data, db, **options)
+            written = take_in(self.catalog, buffer, now, data, db, **options)
             self._apply(buffer.take(GEN1_NS))
             self._changed("load", now, data=data, db=db, **options)
-        return written
-
-    def _take(
-        self,
-        buffer: WalBuffer,
-        now_ns: int,
-        data: Any,
-        db: str,
-        precision: str = "auto",
-        accept_partial: bool = False,
-        table: str | None = None,
-        tags: Sequence[str] = (),
-        http_name: bool = True,
-    ) -> Written:
-        (check_http_database_name if http_name else check_database_name)(db)
-        try:
-            unit = as_precision(precision)
-        except ValueError as error:
-            raise ServerError(str(error), status=400, mend="Precisions are auto, s, ms, us and ns.") from None
-        payload = as_payload(data, table)
-        begin = partial(self.catalog.begin, db)
-        if isinstance(payload, str):
-            admitted = admit_text(payload, begin, unit, now_ns, accept_partial)
-        else:
-            admitted = admit_frame(Frame(payload, table or "", tags, unit), begin, now_ns, accept_partial)
-        admitted.put(buffer, db)
-        written = Written(admitted.count, tuple(admitted.errors))
-        if not written.rows and not written.errors:
-            raise ServerError(EMPTY, status=400, mend="Blank lines and comments are no data.")
         return written
 
     @property
