@@ -42,7 +42,7 @@ def fill_function(rewriter: Rewriter, call: Call, scope: Scope) -> tuple[str, in
     """Rewrite ``locf`` and ``interpolate`` to something that plans as they do; the two differ in name only."""
     args = rewriter.arguments(call, scope)
     if len(args) != 1:
-        raise no_match(call.name, [k for a in args if (k := rewriter.type_of(a, scope)) is not None], [["Any"]])
+        raise no_match(call.name, [rewriter.type_of(arg, scope) for arg in args], [["Any"]])
     new = f"coalesce({args[0]})" if call.name == "locf" else f"coalesce(coalesce({args[0]}))"
     rewriter.note(new, call, args, scope)
     return new, call.end

@@ -130,7 +130,7 @@ def influx_regex(rewriter: Rewriter, call: Call, scope: Scope) -> tuple[str, int
         if not call.args:
             raise no_arguments(call.name, "Utf8, Utf8")
         kinds = [rewriter.type_of(arg, scope) for arg in rewriter.arguments(call, scope)]
-        raise no_match(call.name, [k for k in kinds if k is not None], [["Utf8", "Utf8"]])
+        raise no_match(call.name, kinds, [["Utf8", "Utf8"]])
     args = rewriter.arguments(call, scope)
     pattern = rewriter.constant(f"CAST({args[1]} AS VARCHAR)")
     if pattern is None:

@@ -38,9 +38,12 @@ def no_arguments(name: str, candidates: str) -> QueryError:
     )
 
 
-def no_match(name: str, given: Sequence[pa.DataType], signatures: Sequence[Sequence[str]]) -> QueryError:
-    """Make the refusal of arguments that fit no signature; types in ``signatures`` are in their ``Debug`` form."""
-    shown = ", ".join(map(display_type, given))
+def no_match(name: str, given: Sequence[pa.DataType | None], signatures: Sequence[Sequence[str]]) -> QueryError:
+    """Make the refusal of arguments that fit no signature; types in ``signatures`` are in their ``Debug`` form.
+
+    Of ``given`` None stands for a type that cannot be told.
+    """
+    shown = ", ".join(display_type(kind) for kind in given if kind is not None)
     exact = ", ".join(f"Exact([{', '.join(s)}])" for s in signatures)
     candidates = "".join(f"\n\t{name}({', '.join(s)})" for s in signatures)
     return plan_error(

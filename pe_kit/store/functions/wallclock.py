@@ -132,17 +132,15 @@ def wallclock_bin(rewriter: Rewriter, args: list[str], scope: Scope, name: str =
 
     if not args:
         raise no_arguments(name, "Interval(MonthDayNano), Timestamp(ns)")
-    kind = rewriter.type_of(args[1], scope) if len(args) > 1 else None
-    if len(args) not in (2, 3) or (kind is not None and not (pa.types.is_timestamp(kind) and kind.unit == "ns")):
-        if kind is not None and not pa.types.is_temporal(kind) and not pa.types.is_string(kind):
-            given = [k for k in (rewriter.type_of(arg, scope) for arg in args) if k is not None]
-            error = no_match(name, given, _SIGNATURES)
-            error.mend = f"{args[1]} is {display_type(kind)}."
-            raise error
-        if len(args) not in (2, 3):
-            raise no_match(name, [k for k in (rewriter.type_of(a, scope) for a in args) if k is not None], _SIGNATURES)
-        args = [args[0], f"arrow_cast({args[1]}, 'Timestamp(Nanosecond, None)')", *args[2:]]
-        kind = None
+    kinds = [rewriter.type_of(arg, scope) for arg in args]
+    kind = kinds[1] if len(args) > 1 else None
+    is_time = kind is None or pa.types.is_temporal(kind) or pa.types.is_string(kind)
+    if len(args) not in (2, 3) or not is_time:
+        error = no_match(name, kinds, _SIGNATURES)
+        error.mend = "" if kind is None or is_time else f"{args[1]} is {display_type(kind)}."
+        raise error
+    if kind is not None and not (pa.types.is_timestamp(kind) and kind.unit == "ns"):
+        args, kind = [args[0], f"arrow_cast({args[1]}, 'Timestamp(Nanosecond, None)')", *args[2:]], None
     stride, time, origin = args[0], args[1], args[2] if len(args) == 3 else None
     zone = None if kind is None else kind.tz
     if origin is not None and rewriter.constant(origin) is None:

@@ -44,10 +44,9 @@ def _check(rewriter: Rewriter, name: str, kind: str, args: list[str], scope: Sco
         interval = "Interval(MonthDayNano)"
         signatures = [[n, t, *rest] for n in NUMBERS for rest in ([], [interval]) for t in _TIMES]
     found = [rewriter.type_of(arg, scope) for arg in args]
-    known = [k for k in found if k is not None]
     wrong_count = len(args) not in {len(s) for s in signatures}
     if wrong_count or (found[0] is not None and debug_type(found[0]) not in NUMBERS):
-        raise no_match(name, known, signatures)
+        raise no_match(name, found, signatures)
 
 
 def _difference(value: str, over: str) -> str:
