@@ -8,6 +8,7 @@ from collections.abc import Callable
 from threading import Lock
 from time import perf_counter  # the real one, whatever is patched while plugins run
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from pe_kit.engine.cache import PyCache
 from pe_kit.engine.guard import shielded
@@ -15,7 +16,7 @@ from pe_kit.engine.invoke import Invocation, error_text
 from pe_kit.engine.localapi import QueryError
 from pe_kit.engine.memory import CEILING
 from pe_kit.engine.outcome import Run
-from pe_kit.engine.records import BatchSource, CacheChange, Exchange, LogRow, QueryRecord, Rejected, Response, Written
+from pe_kit.engine.records import CacheChange, Exchange, LogRow, QueryRecord, Rejected, Response, Written
 from pe_kit.engine.response import error_response
 from pe_kit.engine.strike import on_query, on_write
 from pe_kit.errors import InvalidNameError, ServerError
@@ -213,15 +214,13 @@ class Call:
     def as_run(self, done: Invocation, response: Response | None) -> Run:
         """End the call."""
         work, trigger = self.work, self.work.trigger
-        source = None
         lost, needs = self.logged - len(self.log_rows), self.runtime.missing.get(trigger.path)
         if lost:
             self.notes.append(f"it logged {self.logged:,} rows; the newest {KEPT_LOG_ROWS:,} are kept")
         if needs is not None:
             self.notes.append(needs)
         if work.batch is not None:
-            source = BatchSource(work.table_batches)
-            self.runtime.keep_batch(source)
+            self.runtime.kept.append(work)
         self.run = Run(
             id=self.id,
             trigger=trigger.name,
@@ -252,7 +251,7 @@ class Call:
             printed=done.printed,
             notes=(*done.notes, *self.notes),
             faults=tuple(self.faults),
-            source=source,
+            work=None if work.batch is None else ref(work),
             tracked=self.tracked() if self.tracked is not None else None,
         )
         return self.run

@@ -56,7 +56,7 @@ class Checkpoint:
             ticks_from_ns=runtime.ticks_from_ns,
             flush_due_ns=runtime.flush_due_ns,
             store=engine.store.snapshot(),
-            writers=runtime.user_writers,
+            writers=tuple(runtime._writers),
             cache=cache,
             lost=tuple(lost),
             triggers=tuple(t.copy() for t in runtime.triggers),

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
+from weakref import ref
 
 from pe_kit.clock import as_datetime, as_text
 from pe_kit.engine.frames import changes_frame, logs_frame, writes_frame
 from pe_kit.engine.records import (
-    BatchSource,
     CacheChange,
     Event,
     Exchange,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pe_kit.engine.track import Tracked
+    from pe_kit.engine.work import Work
 
 __all__ = [
     "Outcome",
@@ -57,6 +58,7 @@ class Run:
         slept_ns: virtual time that the plugin slept. printed: what it printed (the server's stdout).
         notes: sentences for the user, e.g. that an async function is never awaited.
         faults: the faults that were injected into this run.
+        work: what its batch is made from; the engine keeps it for the newest WAL runs.
         tracked: peak memory, lines that ran and a profile, where ``Engine.track`` asked for them.
     """
 
@@ -89,7 +91,7 @@ class Run:
     printed: str = ""
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
-    source: BatchSource | None = None
+    work: ref[Work] | None = None
     tracked: Tracked | None = None
 
     @property
@@ -100,7 +102,8 @@ class Run:
     @property
     def batch(self) -> list[TableBatch] | None:
         """The table batches that it received, made afresh; None where there were none or they are no longer kept."""
-        return self.source.give() if self.source is not None and self.source.give is not None else None
+        work = self.work() if self.work is not None else None
+        return work.table_batches() if work is not None else None
 
     @property
     def lines(self) -> dict[str, list[str]]:

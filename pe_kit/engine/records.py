@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pe_kit.clock import as_datetime
-from pe_kit.types import TableBatch
 
 __all__ = [
-    "BatchSource",
     "CacheChange",
     "Event",
     "Exchange",
@@ -123,12 +121,3 @@ class Response:
     def json(self) -> Any:
         """The body parsed as JSON."""
         return json.loads(self.body)
-
-
-class BatchSource:
-    """Holds the table batches of a run for as long as the engine keeps them (the newest runs only)."""
-
-    __slots__ = ("give",)
-
-    def __init__(self, give: Callable[[], list[TableBatch]]) -> None:
-        self.give: Callable[[], list[TableBatch]] | None = give

@@ -30,7 +30,7 @@ from pe_kit.engine.outcome import Run
 from pe_kit.engine.outgoing import HttpSite
 from pe_kit.engine.ownserver import OwnServer, WouldHang
 from pe_kit.engine.queue import EventQueue
-from pe_kit.engine.records import BatchSource, Exchange, LogRow, Response
+from pe_kit.engine.records import Exchange, LogRow, Response
 from pe_kit.engine.response import HANDLER_DOWN, to_response
 from pe_kit.engine.stops import cascade_stop, retry_stop, self_wait_stop, table_missing
 from pe_kit.engine.strike import before_call, on_cache, with_batch_faults
@@ -97,7 +97,8 @@ class Runtime:
         self.around: Around = Guard(limits).around
         """Runs plugin code; the guard is innermost, so that what else is around it ends as usual."""
         self.arguments_of: Callable[[Trigger], dict[str, str]] = lambda trigger: dict(trigger.arguments or {})
-        self._batches: deque[BatchSource] = deque(maxlen=KEPT_BATCHES)
+        self.kept: deque[Work] = deque(maxlen=KEPT_BATCHES)
+        """The newest work with a batch, for :attr:`Run.batch`."""
         self._ready: deque[Work] = deque()
         self._ends = EventQueue()
         self._writers: dict[str, list[Call | None]] = {}
@@ -344,12 +345,6 @@ class Runtime:
         if not work.trigger.run_async:
             work.trigger.busy = False
 
-    def keep_batch(self, source: BatchSource) -> None:
-        """Keep a run's batch while it is among the newest."""
-        if len(self._batches) == self._batches.maxlen:
-            self._batches[0].give = None
-        self._batches.append(source)
-
     # -- requests and single calls ---------------------------------------------------------------------------
 
     def call_now(self, trigger: Trigger, call_time_ns: int) -> None:
@@ -476,11 +471,6 @@ class Runtime:
     def quiet(self) -> bool:
         """True when no call is under way or waiting."""
         return not (self._ends or self._ready or any(t.waiting for t in self.triggers))
-
-    @property
-    def user_writers(self) -> tuple[str, ...]:
-        """The databases for which data waits in the WAL buffer."""
-        return tuple(self._writers)
 
     def restore(self, checkpoint: Checkpoint, runs: Iterable[Run]) -> None:
         """Go back to a checkpoint; the runs are those until then."""

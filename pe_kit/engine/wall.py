@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.outcome import Run
-from pe_kit.engine.records import BatchSource, Event
+from pe_kit.engine.records import Event
 from pe_kit.engine.runtime import Runtime
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.engine.work import Work
@@ -42,7 +42,7 @@ class WallRuntime(Runtime):
         self._open: dict[int, Collector] = {}
         super().__init__(*args)
         self.runs: deque[Run] = deque(maxlen=KEPT_RUNS)
-        self._batches: deque[BatchSource] = deque(maxlen=KEPT_BATCHES)
+        self.kept: deque[Work] = deque(maxlen=KEPT_BATCHES)
         self._changed, self._flushed, self._ended = (threading.Condition(lock) for _ in range(3))
         self._flushes = 0
         self._last_event = 0

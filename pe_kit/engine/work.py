@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Work", "call_time", "scheduled_text"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Work:
     """An event on its way to a trigger.
 
