@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from html import escape
 
 from pe_kit.engine.difference import Difference
 from pe_kit.engine.topology import Topology
 from pe_kit.engine.track import Tracked
 from pe_kit.notebook.html import Cell, Room, cell, data, page, section, table
+from pe_kit.notebook.visible import count
 
 __all__ = ["difference_html", "topology_html", "tracked_html"]
 
@@ -136,7 +138,8 @@ def difference_html(difference: Difference) -> str:
         rows = []
         for row in frame.head(200).itertuples(index=False):
             tone, word = signs[row[0]]
-            rows.append((tone, [cell(word), *(cell(value) for value in row[1:])]))
+            cells = [cell(str(value) if isinstance(value, datetime) else value) for value in row[1:]]
+            rows.append((tone, [cell(word, short=True), *cells]))
         body = table(list(frame.columns), rows, len(frame), Room(50_000), f".{name}")
-        parts.append(section(f"{name}: {len(frame)} differences", body))
+        parts.append(section(f"{name}: {count(len(frame), 'difference')}", body))
     return page("".join(parts))

@@ -8,7 +8,7 @@ import pytest
 
 from pe_kit import Engine
 from pe_kit.errors import UsageError
-from pe_kit.notebook.topology import topology_html, tracked_html
+from pe_kit.notebook.topology import difference_html, topology_html, tracked_html
 
 Plug = Callable[..., None]
 COPY = (
@@ -68,3 +68,12 @@ def test_tracking_says_which_lines_ran_what_took_long_and_the_peak_of_memory(eng
     assert engine.call("t", "db").run.tracked is None
     with pytest.raises(UsageError, match="Did you mean 'memory'"):
         engine.track("memry")
+
+
+def test_a_difference_shows_times_as_a_person_writes_them(engine: Engine, plug: Plug) -> None:
+    plug("def process_scheduled_call(l, t, args=None): l.info('now')\n", "every:1h")
+    before = engine.fork()
+    engine.call("t", "db")
+    html = difference_html(engine.compare(before, engine))
+    assert "Timestamp" not in html
+    assert str(engine.logs().event_time[0]) in html
