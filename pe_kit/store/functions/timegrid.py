@@ -8,17 +8,18 @@ from pe_kit.errors import QueryError
 from pe_kit.store.functions.bounds import Bound, find_bounds
 from pe_kit.store.functions.fill import MOST_ROWS, too_many_rows
 from pe_kit.store.functions.rewriter import Rewriter, Scope
-from pe_kit.store.functions.scalars import in_zone
-from pe_kit.store.functions.wallclock import is_utc, steps, wallclock_bin
+from pe_kit.store.functions.wallclock import from_local, is_utc, offsets, steps
 from pe_kit.store.sqlerrors import plan_error
 from pe_kit.store.statements import Call, Clause, Statement
 
 if TYPE_CHECKING:
     import numpy as np
 
+    Array = np.ndarray[Any, np.dtype[Any]]
+
 __all__ = ["TimeGrid", "execution_error"]
 
-_NS = "Timestamp(Nanosecond, None)"
+_LEAST = -(2**63)
 
 
 class TimeGrid:
@@ -29,10 +30,9 @@ class TimeGrid:
     """
 
     def __init__(self, rewriter: Rewriter, clauses: dict[str, Clause], call: Call, scope: Scope) -> None:
-        self._rewriter, self._call = rewriter, call
-        self._args = rewriter.arguments(call, scope)
-        self._stride = rewriter.constant(f"arrow_cast({self._args[0]}, 'Interval(MonthDayNano)')")
-        if self._stride is None and rewriter.constant(self._args[0]) is None:
+        self._planner, args = rewriter.planner, rewriter.arguments(call, scope)
+        self._stride = rewriter.constant(f"arrow_cast({args[0]}, 'Interval(MonthDayNano)')")
+        if self._stride is None and rewriter.constant(args[0]) is None:
             raise _not_scalar("stride argument to DATE_BIN_GAPFILL")
         column = _column(rewriter.statement, *call.args[1])
         if not column:
@@ -46,24 +46,31 @@ class TimeGrid:
                 f"gap-filling query is missing {missing}",
                 mend="Bound it on both sides: WHERE time >= ... AND time < ...",
             )
-        self._first = self._moment(bounds.lower, "lower") + (not bounds.lower.included)
-        self._last = self._moment(bounds.upper, "upper") - (not bounds.upper.included)
-        if len(self._args) == 3 and rewriter.constant(self._args[2]) is None:
-            raise _not_scalar("origin argument to DATE_BIN_GAPFILL")
-        self._zone: str | None = getattr(rewriter.type_of(self._args[1], scope), "tz", None)
+        first = self._moment(bounds.lower, "lower") + (not bounds.lower.included)
+        last = self._moment(bounds.upper, "upper") - (not bounds.upper.included)
+        self._range = min(first, -1 - _LEAST), max(last, _LEAST)
+        self._origin = 0
+        if len(args) == 3:
+            origin = rewriter.constant(f"arrow_cast({args[2]}, 'Timestamp(Nanosecond, None)')")
+            if origin is None or not origin.is_valid:
+                raise _not_scalar("origin argument to DATE_BIN_GAPFILL")
+            self._origin = int(origin.value)
+        zone = getattr(rewriter.type_of(args[1], scope), "tz", None)
+        on_the_wall = call.name == "date_bin_wallclock_gapfill" and not is_utc(zone)
+        self._zone: str | None = zone if on_the_wall else None
 
     def _moment(self, bound: Bound, which: str) -> int:
         import pyarrow as pa
         from datafusion import Expr
 
-        value = self._rewriter.planner.constant(Expr(bound.value).cast(pa.timestamp("ns")))
+        value = self._planner.constant(Expr(bound.value).cast(pa.timestamp("ns")))
         if value is None:
             raise _not_scalar(f"{which} time bound")
         if not value.is_valid:
             raise execution_error("gap filling argument must be a scalar timestamp")
         return int(value.value)
 
-    def bins(self) -> np.ndarray[Any, Any]:
+    def bins(self) -> Array:
         """Give all bins, ascending, as int64 nanoseconds; errors in here the server finds while it runs."""
         import numpy as np
 
@@ -73,29 +80,26 @@ class TimeGrid:
         if months:
             raise execution_error("gap filling does not support month intervals")
         length = days * 86_400_000_000_000 + nanoseconds
-        first, last = self._bins_of(self._first, self._last)
         if length <= 0:  # the server would not come to an end
             raise execution_error("gap filling expects a positive stride")
+        first, last = (self._binned(moment, length, None if days else nanoseconds) for moment in self._range)
+        if first < _LEAST:
+            raise execution_error("gap filling argument is too large")
         count = (last - first) // length + 1
         if count > MOST_ROWS:
             raise too_many_rows(count)
-        if self._zone is not None and self._call.name == "date_bin_wallclock_gapfill" and not is_utc(self._zone):
+        if self._zone is not None:
             return steps(first, last, length, self._zone)
-        bins: np.ndarray[Any, Any] = first + np.arange(count, dtype=np.int64) * length
-        return bins
+        return first + np.arange(count, dtype=np.int64) * length  # type: ignore[no-any-return]
 
-    def _bins_of(self, *moments: int) -> tuple[int, ...]:
-        """Give the bins of the moments."""
-        texts = []
-        for moment in moments:
-            time = f"arrow_cast({moment}, '{_NS}')"
-            args = [self._args[0], time if self._zone is None else in_zone(time, self._zone), *self._args[2:]]
-            text = f"date_bin({', '.join(args)})"
-            if self._call.name == "date_bin_wallclock_gapfill":
-                text = wallclock_bin(self._rewriter, args, Scope())
-            texts.append(f"CAST({text} AS BIGINT)")
-        row = self._rewriter.planner.table("SELECT " + ", ".join(f"{x} AS c{n}" for n, x in enumerate(texts)))
-        return tuple(column[0].as_py() for column in row.columns)
+    def _binned(self, moment: int, length: int, interval_ns: int | None) -> int:
+        import numpy as np
+
+        if self._zone is None:
+            return self._origin + (moment - self._origin) // length * length
+        shift = offsets(np.array([moment]), self._zone)
+        local = self._origin + (moment + shift - self._origin) // length * length
+        return int(from_local(local, self._zone, interval_ns, shift)[0])
 
 
 def _column(s: Statement, i: int, j: int) -> str:

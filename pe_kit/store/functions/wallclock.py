@@ -75,7 +75,7 @@ def from_local(
 
     earliest, latest = read("earliest"), read("latest")
     repeated = latest - earliest
-    result = earliest
+    result = earliest.copy()
     if repeated.any() and interval_ns is not None:
         by_row = (repeated > 0) & (interval_ns <= repeated)
         result = np.where(by_row, local - row_offset, result)

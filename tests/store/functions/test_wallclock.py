@@ -37,6 +37,8 @@ def at(text: str) -> str:
         ("Europe/London", "2021-05-01T01:00", "2021-05-02", "2021-04-30T23:00"),
         ("+05:00", "2021-05-01T20:00", None, "2021-05-01T19:00"),
         ("Etc/Universal", "2021-05-01T01:00", "1970-01-01T06:00:00", "2021-04-30T06:00"),
+        ("Europe/Paris", "2021-03-28T10:00", "1970-01-01T02:30:00", "2021-03-28T01:30"),  # which nobody's clock showed
+        ("America/Sao_Paulo", "2017-10-15T12:00", None, "2017-10-15T03:00"),
     ],
 )
 def test_days_begin_on_the_wall(
