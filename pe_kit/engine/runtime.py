@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -413,38 +413,29 @@ class Runtime:
                 due = moment
         return None if due is None else max(due, self.clock.now_ns)
 
-    def run_due(self, moment: int) -> None:
-        """Do everything that is due at a moment, and what that causes."""
-        self.clock.move_to(moment)
+    def due_at(self, moment: int) -> Iterator[Callable[[], None]]:
+        """Give what is due at a moment, in order: ends of calls, the flush, schedules."""
         while (end := self._ends.next_time()) is not None and end <= moment:
-            self._ends.pop()()
+            yield self._ends.pop()
         if self.flush_due_ns is not None and self.flush_due_ns <= moment:
-            self.flush()
+            yield self.flush
         for trigger in self.triggers.scheduled():
-            self._fire(trigger, moment)
-        self._settle()
+            due = trigger.next_ns
+            if due is not None and due <= moment and (trigger.run_async or not trigger.busy):
+                yield partial(self._fire, trigger, due)
 
-    def _fire(self, trigger: Trigger, moment: int) -> bool:
-        scheduled = trigger.next_ns
-        if scheduled is None or scheduled > moment or (trigger.busy and not trigger.run_async):
-            return False
+    def _fire(self, trigger: Trigger, due: int) -> None:
         assert trigger.schedule is not None
-        trigger.next_ns = trigger.schedule.following(scheduled)
-        self.enqueue(Work(trigger, self.gatherer.event, scheduled, call_time_ns=scheduled))
-        return True
+        trigger.next_ns = trigger.schedule.following(due)
+        self.enqueue(Work(trigger, self.gatherer.event, due, call_time_ns=due))
 
     def step(self) -> bool:
-        """Do the next due thing only: an end of a call, a flush or one schedule; False when nothing is due."""
+        """Do the next due thing only, and what that causes; False when nothing is due."""
         moment = self.next_due()
         if moment is None:
             return False
         self.clock.move_to(moment)
-        if (end := self._ends.next_time()) is not None and end <= moment:
-            self._ends.pop()()
-        elif self.flush_due_ns is not None and self.flush_due_ns <= moment:
-            self.flush()
-        else:
-            any(self._fire(trigger, moment) for trigger in self.triggers.scheduled())
+        next(self.due_at(moment))()
         self._settle()
         return True
 
@@ -456,7 +447,10 @@ class Runtime:
         self._settle()
         start, shown = self.clock.now_ns, time.perf_counter()
         while (moment := self.next_due()) is not None and moment <= target:
-            self.run_due(moment)
+            self.clock.move_to(moment)
+            for act in self.due_at(moment):
+                act()
+            self._settle()
             if self.on_moment is not None:
                 self.on_moment()
             if self.interrupted:

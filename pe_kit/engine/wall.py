@@ -103,10 +103,8 @@ class WallRuntime(Runtime):
 
     def _tick(self, now: int) -> None:
         with self._gathering(Event(self._last_event, "tick", now, None, {})):
-            if self.flush_due_ns is not None and self.flush_due_ns <= now:
-                self.flush()
-            for trigger in self.triggers.scheduled():
-                self._fire(trigger, now)
+            for act in self.due_at(now):
+                act()
             self.settle()
 
     @contextmanager
