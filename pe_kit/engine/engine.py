@@ -114,7 +114,6 @@ class Engine:
         if clock not in ("virtual", "wall"):
             raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
         self.limits = limits or Limits()
-        self.limits.check()
         self.closed = self._past = False
         self._lock = threading.RLock()
         self._durable = Durable(self, data_dir) if data_dir is not None else None

@@ -7,6 +7,7 @@ the next, so that no handler holds it up. One thread looks at the runs under way
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import signal
@@ -19,7 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.limits import Limits, as_bytes, as_seconds
-from pe_kit.engine.memory import CEILING, resident
+from pe_kit.engine.memory import CEILING
 from pe_kit.errors import RunLimitError
 
 if sys.platform != "win32":
@@ -40,7 +41,7 @@ _get_ident = threading.get_ident
 _watches: dict[int, _Watch] = {}  # thread -> the plugin run in it
 _signals: list[int] = []  # the one that is taken, if any
 _ALARM = getattr(signal, "SIGALRM", None)
-_alarms: list[int] = []
+_alarm_at = 0.0  # when it goes off next
 _striking = threading.Lock()
 _raise_in = ctypes.pythonapi["PyThreadState_SetAsyncExc"]  # at the thread's next jump back or call
 _raise_in.restype = None
@@ -73,18 +74,17 @@ class _Watch:
     """One run under way; ``hit`` is the limit that it went over, or ``interrupt``."""
 
     __slots__ = (
-        *("blows", "closed", "cpu", "cpu_clock", "deadline", "hit", "ident", "kind", "memory", "outer", "shields"),
-        *("since", "timed"),
+        *("blows", "closed", "cpu", "deadline", "hit", "ident", "kind", "memory", "outer", "shields", "since"),
     )
 
     def __init__(self, ident: int) -> None:
         self.ident = ident
         self.outer = _watches.get(ident)  # a plugin may have an engine of its own
         self.deadline = self.cpu = self.since = 0.0
-        self.memory = self.cpu_clock = self.blows = self.shields = 0
+        self.memory = self.blows = self.shields = 0
         self.hit = ""
         self.kind = Stopped
-        self.closed = self.timed = False
+        self.closed = False
 
     def strike(self, limit: str) -> None:
         """End the run: now, or when the engine's own work in it is done."""
@@ -107,9 +107,9 @@ class _Watch:
             self.strike(self.hit)
         elif self.deadline and now >= self.deadline:
             self.strike("run_time")
-        elif self.cpu and clock_gettime(self.cpu_clock) >= self.cpu:
+        elif self.cpu and clock_gettime(pthread_getcpuclockid(self.ident)) >= self.cpu:
             self.strike("cpu_time")
-        elif self.memory and resident() > self.memory:
+        elif self.memory and CEILING.resident() > self.memory:
             self.strike("memory")
         return min(TICK, self.deadline - now) if self.deadline > now else TICK
 
@@ -123,9 +123,6 @@ class _Watch:
             _watches[self.ident] = self.outer
         else:
             _watches.pop(self.ident, None)
-        if self.timed:
-            self.timed = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
         if self.memory:
             self.memory = 0
             CEILING.lift()
@@ -158,20 +155,36 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _on_alarm(number: int, frame: FrameType | None) -> None:
-    """The run's own timer, which the system keeps: C code that lets no other thread look may still look for signals."""
-    watch = _watches.get(_get_ident())
-    if watch is not None and not watch.shields and watch.timed and monotonic() >= watch.deadline:
+    """The system's timer: C code that lets no other thread look may still look for signals."""
+    watch, now = _watches.get(_get_ident()), monotonic()
+    if watch is not None and watch.deadline and now >= watch.deadline:
         watch.hit = watch.hit or "run_time"
-        watch.since = watch.since or monotonic()
-    _on_signal(number, frame)
+        watch.since = watch.since or now
+        _on_signal(number, frame)
+    else:
+        _set_alarm(now, 0.0 if watch is None else watch.deadline)
+
+
+def _set_alarm(now: float, deadline: float) -> None:
+    """Let the alarm go off soon after a deadline, 0 for never.
+
+    It stays set when a run ends, since setting it takes longer than many a plugin: one that goes off too early for the
+    run under way is set anew.
+    """
+    global _alarm_at
+    if _ALARM is not None and signal.getsignal(_ALARM) is _on_alarm:
+        _alarm_at = deadline + TICK if deadline else 0.0
+        signal.setitimer(signal.ITIMER_REAL, max(_alarm_at - now, 0.0), TICK)
 
 
 def _take_signals() -> None:
     """Take two signals in the main thread, unless someone else has them."""
-    for number, handler, taken in ((_SIGNAL, _on_signal, _signals), (_ALARM, _on_alarm, _alarms)):
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, handler)
-            taken.append(number)
+    if _ALARM is not None and signal.getsignal(_ALARM) == signal.SIG_DFL:
+        signal.signal(_ALARM, _on_alarm)
+        atexit.register(_set_alarm, 0.0, 0.0)  # it would end the process when the interpreter has let go of it
+    if _SIGNAL is not None and signal.getsignal(_SIGNAL) == signal.SIG_DFL:
+        signal.signal(_SIGNAL, _on_signal)
+        _signals.append(_SIGNAL)
 
 
 def interrupt_plugin() -> bool:
@@ -263,9 +276,9 @@ _watchman = _Watchman()
 
 
 def _in_child() -> None:
-    """After a fork there is one thread, and nobody to look."""
-    global _watchman, _striking
-    _watchman, _striking = _Watchman(), threading.Lock()
+    """After a fork there is one thread, nobody to look and no alarm."""
+    global _watchman, _striking, _alarm_at
+    _watchman, _striking, _alarm_at = _Watchman(), threading.Lock(), 0.0
 
 
 if hasattr(os, "register_at_fork"):
@@ -316,16 +329,15 @@ class Guard:
             del error  # its traceback holds this frame
 
     def _set(self, watch: _Watch) -> None:
+        now = monotonic()
         if self._run_time:
-            watch.deadline = monotonic() + self._run_time
-            if watch.ident == _MAIN and _alarms:
-                watch.timed = True
-                signal.setitimer(signal.ITIMER_REAL, self._run_time + TICK, TICK)
+            watch.deadline = now + self._run_time
+            if watch.ident == _MAIN and not now < _alarm_at <= watch.deadline + TICK:
+                _set_alarm(now, watch.deadline)
         if self._cpu_time:
-            watch.cpu_clock = pthread_getcpuclockid(watch.ident)
             watch.cpu = thread_time() + self._cpu_time
         if self._memory:
-            watch.memory = CEILING.set(self._memory)
+            watch.memory = CEILING.set(self._memory, now)
         if _watchman.asleep:
             _watchman.rouse()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 
 from pe_kit.duration import as_duration_ns
 from pe_kit.errors import DurationError, UsageError
@@ -26,6 +25,9 @@ class Limits:
         cascade_depth: how deep plugins may fire each other through their writes.
         retries: how often a trigger with ``error_behavior="retry"`` is tried again (the server: for ever).
         queue: events that wait for one trigger before writes stall (the server's channel holds 60).
+
+    Raises:
+        UsageError: names the limit that makes no sense.
     """
 
     run_time: float | str | None = None
@@ -35,12 +37,7 @@ class Limits:
     retries: int = 10
     queue: int = 60
 
-    def check(self) -> None:
-        """Refuse what makes no sense.
-
-        Raises:
-            UsageError: names the limit.
-        """
+    def __post_init__(self) -> None:
         as_seconds("run_time", self.run_time)
         as_seconds("cpu_time", self.cpu_time)
         as_bytes("memory", self.memory)
@@ -50,7 +47,7 @@ class Limits:
                 raise UsageError(f"Limits({name}={value!r})", mend=f"A whole number, {least} or more.")
 
 
-def as_seconds(name: str, limit: float | str | timedelta | None) -> float:
+def as_seconds(name: str, limit: float | str | None) -> float:
     """Give a time limit in seconds; 0 stands for none.
 
     Raises:

@@ -14,21 +14,11 @@ if sys.platform == "linux":
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CEILING", "resident"]
+__all__ = ["CEILING"]
 
 ROOM = 256 * 1024 * 1024  # above the limit: what is reserved is not yet used
+FRESH = 0.002  # real seconds for which a look at the process serves; in so short a time little is allocated
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-
-
-def _pages() -> tuple[int, int]:
-    """Pages that are resident, and pages of private data that are reserved."""
-    fields = os.pread(CEILING.file, 128, 0).split()
-    return int(fields[1]), int(fields[5])
-
-
-def resident() -> int:
-    """Bytes of this process that are in memory."""
-    return _pages()[0] * _PAGE
 
 
 class _Ceiling:
@@ -42,24 +32,36 @@ class _Ceiling:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
+        self._looked = -FRESH
         self._usual = self._now = (-1, -1)
         self.open()
 
     def open(self) -> None:
         """Look at this process; a fork is another one."""
-        self.file = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC) if self.works else -1
+        self._file = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC) if self.works else -1
 
-    def set(self, limit: int) -> int:
+    def resident(self) -> int:
+        """Bytes of this process that are in memory."""
+        fields = os.pread(self._file, 128, 0).split()
+        self._reserved = int(fields[5]) * _PAGE  # private data
+        return int(fields[1]) * _PAGE
+
+    def _look(self, now: float) -> None:
+        self._resident, self._looked = self.resident(), now
+        if not self._users:
+            self._usual = resource.getrlimit(resource.RLIMIT_DATA)
+            self._most = min((x for x in self._usual if x != resource.RLIM_INFINITY), default=sys.maxsize)
+
+    def set(self, limit: int, now: float) -> int:
         """Put the ceiling ``limit`` bytes (and some room) above what there is; gives the resident bytes allowed."""
-        there, reserved = _pages()
         with self._lock:
+            if now - self._looked > FRESH:
+                self._look(now)
             self._users += 1
             if self._users == 1:
-                self._usual = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-                wanted = reserved * _PAGE + limit + ROOM
-                self._now = (min([wanted, *(x for x in (soft, hard) if x != resource.RLIM_INFINITY)]), hard)
+                self._now = (min(self._reserved + limit + ROOM, self._most), self._usual[1])
                 resource.setrlimit(resource.RLIMIT_DATA, self._now)
-        return there * _PAGE + limit
+            return self._resident + limit
 
     def lift(self) -> None:
         """Take it away with the last run."""

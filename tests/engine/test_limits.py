@@ -246,4 +246,4 @@ def test_ctrl_c_ends_a_plugin_that_catches_it() -> None:
 )
 def test_limits_that_make_no_sense_are_refused(limits: dict[str, object], text: str) -> None:
     with pytest.raises(UsageError, match=text):
-        Engine(limits=Limits(**limits))  # type: ignore[arg-type]
+        Limits(**limits)  # type: ignore[arg-type]
