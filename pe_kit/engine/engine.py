@@ -36,7 +36,6 @@ from pe_kit.engine.pluginenv import PluginEnvironment
 from pe_kit.engine.records import Event
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
 from pe_kit.engine.runtime import Runtime
-from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.sweep import sweep_faults
 from pe_kit.engine.system import add_system_sources
 from pe_kit.engine.topology import Topology, topology
@@ -547,7 +546,6 @@ class Engine:
             code.find(path)
             parsed = parse_spec(spec)
             self.store.require_database(db)
-            scheduled = parsed.kind in ("every", "cron")
             trigger = Trigger(
                 name=name,
                 database=db,
@@ -557,8 +555,6 @@ class Engine:
                 run_async=run_async,
                 error_behavior=error_behavior,
                 disabled=disabled,
-                order=self._runtime.triggers.next_order(),
-                schedule=Schedule.of(parsed) if scheduled else None,
             )
             self._runtime.triggers.add(trigger)
             code.note_needs(path)

@@ -16,7 +16,6 @@ from pe_kit.clock import VirtualClock
 from pe_kit.engine.checkpoint import Checkpoint
 from pe_kit.engine.keptcache import KeptCache
 from pe_kit.engine.records import Event
-from pe_kit.engine.schedule import Schedule
 from pe_kit.engine.trigger import parse_spec
 from pe_kit.engine.trigger_table import Trigger
 from pe_kit.errors import PeKitError
@@ -184,6 +183,4 @@ def _ended(record: Record) -> Event:
 
 
 def _trigger(row: Mapping[str, Any]) -> Trigger:
-    spec = parse_spec(row["spec"])
-    schedule = Schedule.of(spec) if spec.kind in ("every", "cron") else None
-    return Trigger(**{**row, "spec": spec, "schedule": schedule})
+    return Trigger(**{**row, "spec": parse_spec(row["spec"])})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pe_kit.engine.cron import CronExpression
 from pe_kit.engine.trigger import TriggerSpec
 
-__all__ = ["Schedule"]
+__all__ = ["Schedule", "schedule_of"]
 
 _SECOND, _MILLI = 1_000_000_000, 1_000_000
 
@@ -18,11 +19,6 @@ class Schedule:
 
     every_ns: int
     cron: CronExpression | None
-
-    @classmethod
-    def of(cls, spec: TriggerSpec) -> Schedule:
-        """Make the schedule of a ``cron:`` or ``every:`` specification."""
-        return cls(spec.every_ns, CronExpression.parse(spec.value) if spec.kind == "cron" else None)
 
     def next_after(self, ns: int) -> int | None:
         """Give the first time strictly later than ``ns`` when the trigger starts at ``ns``.
@@ -39,3 +35,11 @@ class Schedule:
     def following(self, previous: int) -> int | None:
         """Give the time after ``previous``, one of its own times: missed times are not skipped."""
         return previous + self.every_ns if self.cron is None else self.next_after(previous)
+
+
+@lru_cache
+def schedule_of(spec: TriggerSpec) -> Schedule | None:
+    """Give the schedule of a ``cron:`` or ``every:`` specification, None for others."""
+    if spec.plugin_kind != "schedule":
+        return None
+    return Schedule(spec.every_ns, CronExpression.parse(spec.value) if spec.kind == "cron" else None)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.engine.schedule import Schedule, schedule_of
 from pe_kit.engine.trigger import TriggerSpec
 from pe_kit.errors import ConflictError, NotFoundError, ServerError, near_match
 
 if TYPE_CHECKING:
     from pe_kit.engine.outcome import Run
-    from pe_kit.engine.schedule import Schedule
     from pe_kit.engine.work import Work
 
 __all__ = ["Trigger", "TriggerStats", "TriggerTable"]
@@ -68,14 +68,17 @@ class Trigger:
     run_async: bool
     error_behavior: str
     disabled: bool
-    order: int
-    schedule: Schedule | None = None
+    order: int = 0
+    schedule: Schedule | None = field(init=False)
     next_ns: int | None = None
     stopped: str = ""
     declared_ns: int = 0
     busy: bool = False
     waiting: deque[Work] = field(default_factory=deque)
     stats: TriggerStats = field(default_factory=TriggerStats)
+
+    def __post_init__(self) -> None:
+        self.schedule = schedule_of(self.spec)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -130,11 +133,6 @@ class TriggerTable:
     def __len__(self) -> int:
         return len(self._all)
 
-    def next_order(self) -> int:
-        """Give the next creation number."""
-        self._order += 1
-        return self._order
-
     def take(self, triggers: Iterable[Trigger], routes: Mapping[str, tuple[str, str]]) -> None:
         """Hold these triggers and routes instead of what was there."""
         self._all = {t.key: t for t in triggers}
@@ -181,6 +179,8 @@ class TriggerTable:
                 mend=f"Database {trigger.database!r} has a trigger {trigger.name!r}; delete it first "
                 "(an enabled one with force=True).",
             )
+        self._order += 1
+        trigger.order = self._order
         self._all[trigger.key] = trigger
         self.changed()
 
