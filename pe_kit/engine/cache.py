@@ -12,7 +12,7 @@ from typing import Any
 
 from pe_kit.types import Now
 
-__all__ = ["CacheEntry", "CacheStore", "Namespace", "PyCache"]
+__all__ = ["CacheEntry", "CacheStore", "Namespace", "PyCache", "typed"]
 
 SWEEP_EVERY_NS = 10 * 1_000_000_000
 TEST_TTL_NS = 30 * 60 * 1_000_000_000
@@ -32,6 +32,12 @@ class CacheEntry:
 
 
 Namespace = dict[str, CacheEntry]
+
+
+def typed(name: str, value: object, kind: type) -> None:
+    """Refuse an argument of another type, in the words of the server's Python binding (pyo3)."""
+    if not isinstance(value, kind):
+        raise TypeError(f"argument '{name}': '{type(value).__name__}' object is not an instance of '{kind.__name__}'")
 
 
 def ttl_as_ns(ttl: float | None) -> int | None:
@@ -168,10 +174,9 @@ class PyCache:
         self._default_ttl = TEST_TTL_NS if test else None
 
     def _pick(self, key: str, use_global: bool | None, operation: str) -> tuple[str, Namespace]:
-        if not isinstance(key, str):
-            raise TypeError(f"argument 'key': '{type(key).__name__}' object is not an instance of 'str'")
-        if use_global is not None and not isinstance(use_global, bool):
-            raise TypeError(f"argument 'use_global': '{type(use_global).__name__}' object is not an instance of 'bool'")
+        typed("key", key, str)
+        if use_global is not None:
+            typed("use_global", use_global, bool)
         name, namespace = ("global", self._shared) if use_global else ("trigger", self._own)
         if self._store.on_access is not None:
             self._store.on_access(operation, name, namespace, key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.engine.cache import PyCache
+from pe_kit.engine.cache import PyCache, typed
 from pe_kit.types import LineSource
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ def _text(line_builder: LineSource) -> str:
     if not isinstance(text, str):
         raise TypeError(f"'{type(text).__name__}' object is not an instance of 'str'")
     return text
-
-
-def _typed(name: str, value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        raise TypeError(f"argument '{name}': '{type(value).__name__}' object is not an instance of '{kind.__name__}'")
 
 
 class PyPluginCallApi:
@@ -73,14 +68,14 @@ class PyPluginCallApi:
             QueryError: the query failed. TypeError: a parameter is not a string.
             ValueError: a column has a type that the server does not hand to plugins.
         """
-        _typed("query", query, str)
+        typed("query", query, str)
         if args is not None:
-            _typed("args", args, dict)
+            typed("args", args, dict)
             for key, value in args.items():
-                _typed("args", key, str)
-                _typed("args", value, str)
+                typed("args", key, str)
+                typed("args", value, str)
         if database is not None:
-            _typed("database", database, str)
+            typed("database", database, str)
         return self._call.query(query, args, database)
 
     def write(self, line_builder: LineSource) -> None:
@@ -89,7 +84,7 @@ class PyPluginCallApi:
 
     def write_to_db(self, db_name: str, line_builder: LineSource) -> None:
         """Queue lines for another database."""
-        _typed("db_name", db_name, str)
+        typed("db_name", db_name, str)
         self._call.queue(db_name, _text(line_builder))
 
     def write_sync(self, line_builder: LineSource, no_sync: bool) -> None:
@@ -102,13 +97,13 @@ class PyPluginCallApi:
         Raises:
             Exception: the lines were refused.
         """
-        _typed("no_sync", no_sync, bool)
+        typed("no_sync", no_sync, bool)
         self._call.write_now(self._call.database, _text(line_builder), no_sync)
 
     def write_sync_to_db(self, db_name: str, line_builder: LineSource, no_sync: bool) -> None:
         """Write lines to another database at once."""
-        _typed("db_name", db_name, str)
-        _typed("no_sync", no_sync, bool)
+        typed("db_name", db_name, str)
+        typed("no_sync", no_sync, bool)
         self._call.write_now(db_name, _text(line_builder), no_sync)
 
     @property
