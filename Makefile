@@ -32,12 +32,12 @@ help:
 
 # One stamp for each set of extras: the installation is repeated only when pyproject.toml has changed.
 .venv/lab.stamp: pyproject.toml | .venv/pyvenv.cfg
-	@echo "installing the project into .venv"
+	@echo "installing the project into .venv, which takes a minute or two"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
 	@touch $@
 
 .venv/test.stamp: pyproject.toml | .venv/pyvenv.cfg
-	@echo "installing the project and its test tools into .venv"
+	@echo "installing the project and its test tools into .venv, which takes a minute or two"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ .venv/lab.stamp
 
