@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pe_kit.engine.difference import Difference
     from pe_kit.engine.engine import Engine
 
-__all__ = ["History", "Replay", "plugin_files", "plugin_sources"]
+__all__ = ["History", "Replay", "plugin_sources"]
 
 CHECKPOINT_EVERY = 256
 KEPT_EVENTS = 100_000
