@@ -35,7 +35,7 @@ from pe_kit.engine.plugincode import PluginCode
 from pe_kit.engine.pluginenv import PluginEnvironment
 from pe_kit.engine.records import Event
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
-from pe_kit.engine.runtime import Runtime
+from pe_kit.engine.runtime import Progress, Runtime
 from pe_kit.engine.sweep import sweep_faults
 from pe_kit.engine.system import add_system_sources
 from pe_kit.engine.topology import Topology, topology
@@ -87,6 +87,8 @@ class Engine:
 
     Attributes:
         closed: True after ``close()``.
+        progress: None, or called now and then during long advances with (start, now, target) in virtual ns and the
+            number of runs.
 
     Raises:
         UsageError: an argument makes no sense.
@@ -114,6 +116,7 @@ class Engine:
             raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
         self.limits = limits or Limits()
         self.closed = self._past = False
+        self.progress: Progress | None = None
         self._lock = threading.RLock()
         self._durable = Durable(self, data_dir) if data_dir is not None else None
         if self._durable is not None:
@@ -948,15 +951,6 @@ class Engine:
         from pe_kit.ledger import ledger_frame
 
         return ledger_frame()
-
-    @property
-    def progress(self) -> Callable[[int, int, int, int], None] | None:
-        """Called now and then during long advances with (start, now, target) in virtual ns and the number of runs."""
-        return self._runtime.progress
-
-    @progress.setter
-    def progress(self, callback: Callable[[int, int, int, int], None] | None) -> None:
-        self._runtime.progress = callback
 
     # -- faults -----------------------------------------------------------------------------------------------------
 

@@ -56,6 +56,7 @@ def event(engine: Engine, kind: str, **data: Any) -> Iterator[Collector]:
                 history.record("write_plugin", engine.now_ns, None, {"filename": filename, "source": source})
         database = data.get("name" if kind in OF_DATABASES else "db")
         asked = history.record(kind, engine.now_ns, database, data)
+        runtime.progress = engine.progress
         collector = runtime.collector = Collector(asked, KEPT_RUNS)
         ended = False
         try:
