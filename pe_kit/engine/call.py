@@ -126,7 +126,7 @@ class Call:
         target = self.database if database is None else database
         started = perf_counter()
         try:
-            before = (lambda: on_query(self.runtime, self, sql)) if self.runtime.faults else None
+            before = (lambda: on_query(self, sql)) if self.runtime.faults else None
             with CEILING.lifted():
                 rows = plugin_query(self.runtime.store, sql, args, target, before)
         except Exception as error:
@@ -157,7 +157,7 @@ class Call:
     def _write(self, database: str, texts: list[str], sync: bool) -> None:
         runtime = self.runtime
         if runtime.faults:
-            on_write(runtime, self, database, sync)
+            on_write(self, database, sync)
         runtime.write("\n".join(texts), database, precision="nanosecond", http_name=False, cause=self)
         now = runtime.clock.now_ns
         self.written.extend(Written(database, line, now, sync) for text in texts for line in single_lines(text))
@@ -250,7 +250,7 @@ class Call:
             slept_ns=self.slept_ns,
             printed=done.printed,
             notes=(*done.notes, *self.notes),
-            faults=tuple(self.faults),
+            faults=(*work.faults, *self.faults),
             work=None if work.batch is None else ref(work),
             tracked=self.tracked() if self.tracked is not None else None,
         )

@@ -967,8 +967,7 @@ class Engine:
         Raises:
             UsageError: an unknown site, fault or condition.
         """
-        when = None if when is None else dict(when)
-        Faults().add(site, fault, when, times)  # refused before it becomes an event
+        when = Faults().add(site, fault, when, times).when  # refused before it becomes an event
         with event(self, "inject", site=site, fault=fault, when=when, times=times):
             self._runtime.faults.add(site, fault, when, times)
             self._runtime.set_faults(self._runtime.faults)

@@ -7,7 +7,7 @@ and a session with faults is as repeatable as one without.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,7 @@ from pe_kit.errors import UsageError, near_match
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FAULTS", "Faults", "Pass", "Rule"]
+__all__ = ["FAULTS", "TTL", "Faults", "Pass", "Rule", "Strike"]
 
 FAULTS: dict[str, dict[str, str]] = {
     "query": {"error": "the query fails", "slow": "the query takes virtual time (slow:30s)"},
@@ -38,21 +38,36 @@ FAULTS: dict[str, dict[str, str]] = {
 }
 """Site -> fault -> what it means."""
 
-_CONDITIONS = {
-    "trigger": "the trigger's name",
-    "nth": "the n-th pass of the site since the rule was made, 1 first",
-    "match": "a part of the pass's detail: the SQL, the cache key, the database, the URL",
-    "chance": "a probability, drawn from the engine's seed",
+TTL = " (ttl)"
+"""Ends the detail of a cached value that expires by itself."""
+
+_CONDITIONS: dict[str, Callable[[Any], bool]] = {
+    "trigger": lambda value: isinstance(value, str),
+    "nth": lambda value: type(value) is int and value >= 1,  # pass of the site since the rule was made
+    "match": lambda value: isinstance(value, str),  # a part of the pass's detail
+    "chance": lambda value: type(value) in (int, float) and 0 <= value <= 1,  # drawn from the engine's seed
 }
 _DEFAULT_TIME = {"slow": "10s", "jump": "1h"}
 
 
 class Pass(NamedTuple):
-    """One pass of a site: where, in which trigger's run, and what it was about."""
+    """One pass of a site: where, in which trigger's run, and what it was about: SQL, cache key, database or URL."""
 
     site: str
     trigger: str
     detail: str
+
+    def can(self, fault: str) -> bool:
+        """Whether a fault of the site can happen here: only what has a TTL expires early."""
+        return fault != "expire" or self.detail.endswith(TTL)
+
+
+class Strike(NamedTuple):
+    """A fault that happens, and what runs say of it; ``amount_ns`` is for those that take a duration."""
+
+    fault: str
+    amount_ns: int
+    text: str
 
 
 @dataclass(slots=True)
@@ -72,15 +87,16 @@ class Rule:
         """True for a pass of the rule's site, trigger and detail."""
         return (
             self.site == moment.site
+            and moment.can(self.fault)
             and self.when.get("trigger", moment.trigger) == moment.trigger
-            and str(self.when.get("match", "")) in moment.detail
+            and self.when.get("match", "") in moment.detail
         )
 
     def strikes(self, rng: random.Random) -> bool:
         """Say whether the fault happens at the pass that was counted last."""
         if self.times is not None and self.struck >= self.times:
             return False
-        if "nth" in self.when and self.when["nth"] != self.seen:
+        if self.when.get("nth", self.seen) != self.seen:
             return False
         if "chance" in self.when and rng.random() >= self.when["chance"]:
             return False
@@ -105,36 +121,43 @@ class Faults:
         Raises:
             UsageError: an unknown site, fault or condition; the text names the near match.
         """
-        name, _, amount = fault.partition(":")
+        name, _, amount = str(fault).partition(":")
         if site not in FAULTS:
-            raise UsageError(f"there is no site {site!r}", mend=near_match(site, FAULTS, what="sites"))
+            raise UsageError(f"there is no site {site!r}", mend=near_match(str(site), FAULTS, what="sites"))
         if name not in FAULTS[site]:
             known = near_match(name, FAULTS[site], what=f"faults of site {site!r}")
             raise UsageError(f"site {site!r} has no fault {name!r}", mend=known)
-        for condition in when or {}:
-            if condition not in _CONDITIONS:
-                raise UsageError(
-                    f"there is no condition {condition!r}", mend=near_match(condition, _CONDITIONS, what="conditions")
-                )
-        if times is not None and times < 1:
-            raise UsageError(f"times={times}", mend="A fault happens at least once; None means every time.")
         if amount and name not in _DEFAULT_TIME:
             raise UsageError(f"fault {name!r} takes no duration", mend=f"Write {name!r} alone.")
+        if when is not None and not isinstance(when, Mapping):
+            raise UsageError(f"when={when!r}", mend="A dict, for example {'trigger': 'NAME', 'nth': 2}.")
+        for condition, value in (when or {}).items():
+            if condition not in _CONDITIONS:
+                known = near_match(str(condition), _CONDITIONS, what="conditions")
+                raise UsageError(f"there is no condition {condition!r}", mend=known)
+            if not _CONDITIONS[condition](value):
+                mend = "trigger and match are texts, nth counts from 1, chance lies between 0 and 1."
+                raise UsageError(f"when={{{condition!r}: {value!r}}}", mend=mend)
+        if times is not None and (type(times) is not int or times < 1):
+            raise UsageError(f"times={times!r}", mend="A fault happens at least once; None means every time.")
         self.made += 1
         ns = as_duration_ns(amount or _DEFAULT_TIME[name]) if name in _DEFAULT_TIME else 0
         rule = Rule(self.made, site, name, dict(when or {}), times, ns)
         self.rules.append(rule)
         return rule
 
-    def at(self, site: str, trigger: str, detail: str, rng: random.Random) -> Rule | None:
-        """Pass a site; gives the rule that strikes, the oldest first."""
+    def at(self, site: str, trigger: str, detail: str, rng: random.Random) -> Strike | None:
+        """Pass a site; gives what the oldest rule that strikes does."""
         moment = Pass(site, trigger, detail)
         if self.trace is not None:
             self.trace.append(moment)
         concerned = [rule for rule in self.rules if rule.concerns(moment)]
         for rule in concerned:
             rule.seen += 1
-        return next((rule for rule in concerned if rule.strikes(rng)), None)
+        for rule in concerned:
+            if rule.strikes(rng):
+                return Strike(rule.fault, rule.amount_ns, f"{site}: {rule.fault} ({detail:.80})")
+        return None
 
     def copy(self) -> Faults:
         """A copy that counts by itself."""

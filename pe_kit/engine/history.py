@@ -7,16 +7,17 @@ An event is plain data, enough to do it again. ``at(n)`` starts from the nearest
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.checkpoint import Checkpoint, plugin_files
 from pe_kit.engine.recorded import Recorded
 from pe_kit.engine.records import Event
-from pe_kit.errors import ClockError, PeKitError, UsageError
+from pe_kit.errors import ClockError, PeKitError, UsageError, near_match
 from pe_kit.plugins.repository import PREFIX
 
 if TYPE_CHECKING:
@@ -137,9 +138,9 @@ class History:
         events = self.events
         if not self.checkpoints:
             self.checkpoints.append(Checkpoint.of(self._engine, 0))
-        if not 0 <= n <= self.count:
+        if not isinstance(n, Integral) or not 0 <= n <= self.count:
             raise UsageError(
-                f"there is no event {n}: this session has events 1 to {self.count}",
+                f"there is no event {n!r}: this session has events 1 to {self.count}",
                 mend="engine.history lists them; an Outcome's is outcome.event.id.",
             )
         found = [c for c in self.checkpoints if c.event <= n]
@@ -151,17 +152,29 @@ class History:
             )
         return found[-1]
 
+    def _check_known(self, sources: Iterable[str]) -> None:
+        named = (event.data.get(key) for event in self.events for key in ("path", "filename", "name"))
+        known = {*self.checkpoints[0].files, *(name for name in named if isinstance(name, str))}
+        for name in sources:
+            if not known & {name, name.partition("/")[0]}:
+                mend = near_match(name, known, what="plugins")
+                raise UsageError(f"no plugin {name!r} belongs to this session", mend=mend)
+
     def rebuild(self, n: int, sources: Mapping[str, str] | None = None) -> Engine:
         """Make an engine that is where this one was after event ``n``.
 
         Args:
             sources: plugin files (name -> source) that were others from the first event on that is kept.
+
+        Raises:
+            ClockError: the clock is the wall clock. UsageError: there is no such event or plugin.
         """
         if not self._engine._clock.virtual:
             raise ClockError("the past of a wall-clock engine cannot be rebuilt", mend="Use Engine(clock='virtual').")
         checkpoint = self.nearest(n)
         if sources:
             checkpoint = self.checkpoints[0]
+            self._check_known(sources)
         twin = checkpoint.revive(self._engine, sources)
         runs = (run for run in self._engine._runtime.runs if checkpoint.event < run.event.id <= n)
         twin._runtime.answers = Recorded(exchange for run in runs for exchange in run.exchanges).take
@@ -217,6 +230,8 @@ def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
         engine._code.gone_then = gone
     if event.kind == "write_plugin" and data["filename"] in sources:
         data["source"] = sources[data["filename"]]
+    if event.kind == "write_plugin_directory":
+        data["files"] = {path: sources.get(f"{data['name']}/{path}", text) for path, text in data["files"].items()}
     with suppress(PeKitError, KeyboardInterrupt):
         getattr(engine, event.kind)(**data)
     if engine._code is not None:

@@ -259,12 +259,12 @@ def _at_once(call: Call, library: _Library, request: Any, args: tuple[Any, ...],
     """The answer to a request that does not go out: a fault, the engine's own or a recorded one; None: it goes out."""
     runtime, dry, url = call.runtime, not isinstance(call, Call), _url(request)
     if runtime.faults and not dry:
-        rule = runtime.faults.at("http", call.work.trigger.name, url, runtime.random)
-        if rule is not None:
-            call.faults.append(f"http: {rule.fault} ({url[:80]})")
-            if rule.fault == "500":
+        strike = runtime.faults.at("http", call.work.trigger.name, url, runtime.random)
+        if strike is not None:
+            call.faults.append(strike.text)
+            if strike.fault == "500":
                 return library.answer(request, _INJECTED)
-            raise library.error(request, *_FAILURES[rule.fault])
+            raise library.error(request, *_FAILURES[strike.fault])
     if runtime.clock.virtual and runtime.own.answers(url):
         try:
             return library.answer(request, _own(call, library.asked(request, *args)))

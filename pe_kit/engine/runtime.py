@@ -239,9 +239,12 @@ class Runtime:
                 self.triggers.stop(trigger, "its task died: table not found; disable and enable it, or restart")
             self.gatherer.note(table_missing(trigger))
             return None
-        if self.faults and not before_call(self, work):
-            self._drop(work, f"trigger {trigger.name!r} was disabled before its call")
-            return None
+        if self.faults:
+            struck = before_call(self, work)
+            if struck is None:
+                self._drop(work, f"trigger {trigger.name!r} was disabled before its call")
+                return None
+            work = struck
         self.calls += 1
         trigger.stats.waited_ns += self.clock.now_ns - work.due_ns
         call = Call(self, work, self.calls)

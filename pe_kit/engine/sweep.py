@@ -11,6 +11,7 @@ from pe_kit.engine.checkpoint import Checkpoint
 from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.faults import FAULTS, Faults, Pass
 from pe_kit.engine.outcome import describe_error
+from pe_kit.errors import ClockError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +42,14 @@ def sweep_faults(engine: Engine, scenario: Callable[[Engine], Any], progress: Pr
     Returns:
         One row a run: site, nth (which pass of the site), trigger, detail, fault, verdict (``survived``, ``lost data``,
         ``wrote twice``, ``raised``, ``disabled itself``), difference (the first one from the clean run).
+
+    Raises:
+        ClockError: the clock is the wall clock. Exception: what the scenario raises without any fault.
     """
     import pandas as pd
 
+    if not engine.is_virtual:
+        raise ClockError("a wall-clock engine cannot be copied to sweep it", mend="Use Engine(clock='virtual').")
     trace: list[Pass] = []
     start = Checkpoint.of(engine, engine._history.count)
     clean = _run(engine, start, scenario, None, trace)
@@ -66,12 +72,11 @@ def sweep_faults(engine: Engine, scenario: Callable[[Engine], Any], progress: Pr
 
 
 def _cases(trace: list[Pass]) -> Iterator[tuple[Pass, int, str]]:
-    passes: Counter[str] = Counter()
+    passes: Counter[tuple[str, str]] = Counter()
     for moment in trace:
-        passes[moment.site] += 1
-        for fault in FAULTS[moment.site]:
-            if fault != "expire" or moment.detail.endswith("(ttl)"):
-                yield moment, passes[moment.site], fault
+        for fault in filter(moment.can, FAULTS[moment.site]):
+            passes[moment.site, fault] += 1
+            yield moment, passes[moment.site, fault], fault
 
 
 def _run(
@@ -92,6 +97,8 @@ def _run(
     try:
         scenario(twin)
     except Exception as error:
+        if case is None:  # nothing was made to fail
+            raise
         failure = f"the scenario raised {describe_error(error)}"
     runs = list(twin.runs)[first:]
     lines = Counter((w.database, w.line) for run in runs for w in run.written)

@@ -30,7 +30,7 @@ class Work:
         causes: the calls whose writes are in the batch, unless the user wrote into it too.
         within: the call that sent the request and waits for the answer.
         code: the code of the first attempt: the server reads a WAL plugin once a batch, however often it retries.
-        reverse: a fault reverses the order of tables and rows.
+        faults: what was made to go wrong before the call. reverse: tables and rows come in reverse order.
     """
 
     trigger: Trigger
@@ -44,6 +44,7 @@ class Work:
     depth: int = 0
     attempt: int = 1
     code: Snapshot | None = None
+    faults: tuple[str, ...] = ()
     reverse: bool = False
 
     def starting(self) -> str:

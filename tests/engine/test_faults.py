@@ -10,7 +10,7 @@ import pytest
 
 from pe_kit import Engine
 from pe_kit.engine.faults import FAULTS
-from pe_kit.errors import UsageError
+from pe_kit.errors import ClockError, UsageError
 
 Plug = Callable[..., None]
 CAREFUL = """
@@ -106,6 +106,22 @@ def test_a_batch_comes_twice_or_in_reverse(careful: Engine) -> None:
     assert [row["f"] for row in batch[0]["rows"]] == [3.0, 2.0]
 
 
+def test_a_run_says_what_was_made_to_go_wrong_before_it(careful: Engine) -> None:
+    careful.inject("batch", "reorder")
+    careful.inject("call", "jump")
+    assert careful.write("m f=1 1", "db", precision="ns").runs[0].faults == ("batch: reorder (db)", "call: jump (wal)")
+
+
+def test_a_value_without_a_ttl_does_not_use_up_an_early_expiry(engine: Engine, plug: Plug) -> None:
+    plug(
+        "def process_scheduled_call(l, t, a=None):\n    l.info(l.cache.get('for ever', 0), l.cache.get('a while', 0))\n"
+        "    l.cache.put('for ever', 1)\n    l.cache.put('a while', 1, ttl=60)\n",
+        "every:1h",
+    )
+    engine.inject("cache", "expire")
+    assert [engine.call("t", "db").run.logs.log_text[1] for _ in range(3)] == ["0 0", "1 0", "1 1"]
+
+
 def test_the_clock_jumps_the_trigger_is_disabled_or_the_server_restarts_before_a_call(careful: Engine) -> None:
     careful.inject("call", "jump:2h", when={"trigger": "t"})
     before = careful.now_ns
@@ -135,6 +151,11 @@ def test_mistakes_are_answered_with_what_was_meant(engine: Engine) -> None:
         engine.inject("write_back", "rejct")
     with pytest.raises(UsageError, match="Did you mean 'trigger'"):
         engine.inject("query", "error", when={"triger": "t"})
+    for when in ("t", {"nth": 0}, {"chance": 2}, {"trigger": 3}):
+        with pytest.raises(UsageError, match="when="):
+            engine.inject("query", "error", when=when)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="times='often'"):
+        engine.inject("query", "error", times="often")  # type: ignore[arg-type]
     assert len(engine.history) == 1, "what is refused is no event"
 
 
@@ -201,6 +222,13 @@ def test_the_sweep_tries_every_fault_at_every_site_once(careful: Engine) -> None
     vanished = frame[(frame.site == "cache") & (frame.fault == "vanish")].difference.iloc[0]
     assert "changed" in vanished
     assert len(careful.runs) == 0, "the engine itself is left alone"
+
+
+def test_a_scenario_that_fails_by_itself_is_not_swept(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError):
+        engine.sweep_faults(lambda e: 1 / 0)
+    with Engine(clock="wall") as wall, pytest.raises(ClockError):
+        wall.sweep_faults(lambda e: None)
 
 
 def test_a_plugin_without_care_raises_in_the_sweep(engine: Engine, plug: Plug) -> None:

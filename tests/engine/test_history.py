@@ -66,6 +66,21 @@ def test_replay_runs_the_same_past_through_another_plugin(engine: Engine, plug: 
     assert engine.cache.value.tolist() == [2]
 
 
+def test_replay_exchanges_a_file_of_a_folder(engine: Engine) -> None:
+    says = "def process_scheduled_call(l, t, args=None): l.info('{}')\n"
+    engine.write_plugin_directory("pack", {"__init__.py": says.format("old")})
+    engine.create_trigger("p", db="db", path="pack", spec="every:1m")
+    engine.advance("1m")
+    replay = engine.replay(plugin={"pack/__init__.py": says.format("new")})
+    assert replay.engine.logs().log_text[1] == "new"
+
+
+def test_replay_knows_the_plugins_of_the_session(engine: Engine, plug: Plug) -> None:
+    plug(COUNT, "all_tables")
+    with pytest.raises(UsageError, match=r"Did you mean 't\.py'"):
+        engine.replay(plugin="T.py", source=COUNT)
+
+
 def test_files_edited_on_the_disk_belong_to_the_past_they_were_edited_in(engine: Engine, plug: Plug) -> None:
     plug("def process_writes(l, b, args=None): l.info('old')\n", "all_tables")
     first = engine.write("m f=1 1", "db", precision="ns").event.id
@@ -105,8 +120,9 @@ def test_cache_values_that_cannot_be_copied_are_named_not_shared(engine: Engine,
 
 
 def test_an_event_that_never_was_is_said(engine: Engine) -> None:
-    with pytest.raises(UsageError, match="no event 99"):
-        engine.at(99)
+    for number in (99, "last", 1.5):
+        with pytest.raises(UsageError, match=f"no event {number!r}"):
+            engine.at(number)  # type: ignore[arg-type]
 
 
 def test_history_holds_an_edited_plugin_once(engine: Engine, plug: Plug) -> None:
