@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pe_kit.errors import UsageError, near_match
 from pe_kit.fixtures import find, load, pending
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from pe_kit.notebook.magics import Magics
+    from pe_kit.notebook.workbench import Workbench
 
-__all__ = ["SUBCOMMANDS", "differences_html", "report_html", "review"]
+__all__ = ["SUBCOMMANDS", "differences_html", "report_html"]
 
 _SIGNS = {"added": ("pe-good", "+"), "removed": ("pe-bad", "−"), "changed": ("pe-warn", "~")}
 _ROWS = 200
@@ -118,10 +118,11 @@ def _run_reject(magics: Magics, got: Namespace) -> Card:
     return Card("good", "rejected", path.name)
 
 
-def _run_review(magics: Magics, got: Namespace) -> Any:
-    """Show the view."""
-    del magics
-    return review(got.to)
+def _run_review(magics: Magics, got: Namespace) -> Workbench:
+    """Open the workbench where differences are looked through."""
+    from pe_kit.notebook.workbench import Workbench
+
+    return Workbench(magics.engine, magics.variable, fixtures=got.to)
 
 
 SUBCOMMANDS = {
@@ -158,64 +159,10 @@ SUBCOMMANDS = {
     "review": Subcommand(
         Options(
             "%pe review",
-            "Look through what is pending, accept and reject by fixture and row.",
+            "The workbench with what is pending, to accept and reject by fixture and row.",
             word("--to", metavar="DIR", default="fixtures", help="the folder of the fixtures"),
         ),
         _run_review,
     ),
 }
 """The words of ``%pe`` for fixtures."""
-
-
-# -- the view --------------------------------------------------------------------------------
-
-
-def review(folder: str | Path = "fixtures") -> Any:
-    """A widget with what is pending: per fixture a table, a box to tick for each row, and accept and reject."""
-    import ipywidgets as widgets
-
-    waiting = _waiting(str(folder))
-    parts = [_reviewed(path) for path in waiting]
-    return widgets.VBox(parts or [widgets.Label("nothing is pending")])
-
-
-def _reviewed(path: Path) -> Any:
-    import ipywidgets as widgets
-
-    found = load(path).pending
-    rows = {change.row: str(change) for change in reversed(found)}
-    boxes = {
-        row: widgets.Checkbox(True, description=f"row {row}", tooltip=text[:200], indent=False)
-        for row, text in rows.items()
-    }
-    said = widgets.Label("")
-    accept = widgets.Button(
-        description="Accept", tooltip=f"accept the ticked rows of {path.name}", button_style="success"
-    )
-    reject = widgets.Button(
-        description="Reject", tooltip=f"reject what is pending of {path.name}", button_style="danger"
-    )
-
-    def done(work: Callable[[], str]) -> None:
-        try:
-            said.value = work()
-        except Exception as error:  # a button has nobody to raise to
-            said.value = str(error)
-            return
-        for widget in (accept, reject, *boxes.values()):
-            widget.disabled = True
-
-    def accepted() -> str:
-        chosen = {row for row, box in boxes.items() if box.value}
-        return f"accepted {count(len(pending.accept(path, chosen)), 'difference')}"
-
-    def rejected() -> str:
-        pending.reject(path)
-        return "rejected"
-
-    accept.on_click(lambda _: done(accepted))
-    reject.on_click(lambda _: done(rejected))
-    head = widgets.HTML(f"<b>{data(path.name, 100)}</b>")
-    table_ = widgets.HTML(differences_html(found))
-    ticks = widgets.HBox([boxes[row] for row in sorted(boxes)], layout=widgets.Layout(flex_flow="row wrap"))
-    return widgets.VBox([head, table_, ticks, widgets.HBox([accept, reject, said])])

@@ -1,4 +1,4 @@
-"""Fixtures in a notebook: the words of ``%pe``, reports as tables, the view with its buttons."""
+"""Fixtures in a notebook: the words of ``%pe``, reports as tables, the review."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from pe_kit import Engine
 from pe_kit.errors import UsageError
 from pe_kit.fixtures import load, pending
-from pe_kit.notebook.fixtures import differences_html, report_html, review
+from pe_kit.notebook.fixtures import differences_html, report_html
 
 PLUGIN = """
 def process_writes(influxdb3_local, table_batches, args=None):
@@ -36,8 +36,7 @@ def magics(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield shell
 
 
-def _fail() -> Path:
-    path = Path("fixtures/kept")
+def _fail(path: Path = Path("fixtures/kept")) -> Path:
     Path("plugins/p.py").write_text(PLUGIN.replace("</b>", "</i>"))
     assert not load(path).replay("plugins").ok
     return path
@@ -84,29 +83,27 @@ def test_a_report_is_a_coloured_table_with_escaped_data(magics: Any) -> None:
     assert "no difference" in differences_html(load(path).replay().differences)
 
 
-def test_the_view_accepts_the_ticked_rows(magics: Any) -> None:
+def test_what_is_pending_is_reviewed_row_by_row_in_the_workbench(magics: Any) -> None:
+    magics.run_line_magic("pe", "freeze kept --to elsewhere")
+    path = _fail(Path("elsewhere/kept"))
+    view = magics.run_line_magic("pe", "review --to elsewhere")
+    assert view.pane == "fixtures"
+    assert view.choices["folders"] == [["elsewhere", "elsewhere"]]
+    assert "⚠ pending" in view.body
+    found = load(path).pending
+    view.do("accept", id=str(path), row=[str(found[0].row)])
+    assert view.code == f"%pe accept kept --rows {found[0].row} --to elsewhere"
+    assert len(load(path).pending) == len(found) - 1
+    view.do("reject", id=str(path))
+    assert not pending.is_pending(path)
+    view.close()
+
+
+def test_in_ci_a_review_accepts_nothing(magics: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     magics.run_line_magic("pe", "freeze kept")
     path = _fail()
     view = magics.run_line_magic("pe", "review")
-    _, _, ticks, buttons = view.children[0].children
-    accept, reject, said = buttons.children
-    for tick in ticks.children[1:]:
-        tick.value = False
-    accept.click()
-    assert said.value == "accepted 1 difference"
-    assert accept.disabled
-    assert reject.disabled
-    assert {c.before for c in load(path).pending if c.file.endswith(".lp")} == {"<b>2.0</b>"}
-    _, _, _, buttons = review().children[0].children
-    buttons.children[1].click()
-    assert not pending.is_pending(path)
-    assert review().children[0].value == "nothing is pending"
-
-
-def test_the_view_says_what_went_wrong(magics: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    magics.run_line_magic("pe", "freeze kept")
-    _fail()
-    buttons = review().children[0].children[3]
     monkeypatch.setenv("CI", "true")
-    buttons.children[0].click()
-    assert "in CI nothing is accepted" in buttons.children[2].value
+    view.do("accept", id=str(path), row=[str(change.row) for change in load(path).pending])
+    assert "in CI nothing is accepted" in view.last
+    view.close()

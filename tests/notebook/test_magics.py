@@ -297,7 +297,10 @@ def test_call_finds_the_database_or_asks(shell: Any) -> None:
 def test_an_interrupt_shows_what_was_done_and_leaves_the_engine_usable(
     shell: Any, engine: Engine, capsys: Any, text: str
 ) -> None:
-    body = HOURLY + "    if influxdb3_local.cache.get('n', 0) == 3:\n        import signal; signal.raise_signal(signal.SIGINT)\n"
+    body = (
+        HOURLY
+        + "    if influxdb3_local.cache.get('n', 0) == 3:\n        import signal; signal.raise_signal(signal.SIGINT)\n"
+    )
     body += "    influxdb3_local.cache.put('n', influxdb3_local.cache.get('n', 0) + 1)\n"
     cell(shell, "plugin", "hourly.py --trigger hourly --trigger-spec every:1h -d weather", body)
     result = shell.run_cell(text)

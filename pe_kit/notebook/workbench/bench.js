@@ -116,7 +116,7 @@ const PAGE = `
     <button type="button" data-do="chart">Chart</button>
   </div>
   <div class="pe-bar" data-form="fixtures">
-    <label>folder <input name="folder" value="fixtures" data-change="folder"></label>
+    <label>folder <input name="folder" list="folders" data-first data-change="folder"></label>
     <label>name <input name="name" placeholder="fixture name" data-enter="freeze"></label>
     <label>newest events only <input name="last" size="4" placeholder="all"></label>
     <button type="button" data-do="freeze">Freeze</button>
@@ -138,7 +138,7 @@ function render({ model, el }) {
   const all = (what, of = root) => [...of.querySelectorAll(what)];
   const one = (what) => root.querySelector(what);
 
-  for (const name of ["databases", "paths"]) {
+  for (const name of ["databases", "paths", "folders"]) {
     const list = document.createElement("datalist");
     list.id = `pe-${name}-${number}`;
     list.dataset.choices = name;

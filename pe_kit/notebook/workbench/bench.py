@@ -65,6 +65,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     Args:
         engine: what it works on. Calls from other cells show in it at once.
         variable: the engine's name in the lines of Python that it shows.
+        fixtures: the folder of fixtures whose pending differences it opens with.
     """
 
     _esm = _FILES.joinpath("bench.js").read_text("utf-8")
@@ -87,7 +88,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     body = t.Unicode("").tag(sync=True)
     chart = t.Unicode("").tag(sync=True)
 
-    def __init__(self, engine: Engine, variable: str = "engine") -> None:
+    def __init__(self, engine: Engine, variable: str = "engine", *, fixtures: str | None = None) -> None:
         self._engine = engine
         self._variable = variable
         self._fired: list[tuple[str, str, Values]] = []
@@ -106,6 +107,9 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self.last = page('<span class="pe-dim">what happens shows here</span>')
         self.checked = compose.check_lines("")
         self.on_msg(lambda _, content, __: self.do(content.get("do", ""), **content.get("values", {})))
+        if fixtures is not None:
+            self._panes.kept.choose(fixtures)
+            self._do_pane({"pane": "fixtures"})
         self._look()
         self._unsubscribe = engine.on_event(self._changed)
 
@@ -326,10 +330,11 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _do_freeze(self, values: Values) -> None:
         self._do_folder(values)
-        self._did(self._panes.kept.freeze(values["name"], values.get("last", ""), values["folder"]), "✔ frozen")
+        self._did(self._panes.kept.freeze(values["name"], values.get("last", "")), "✔ frozen")
 
     def _do_folder(self, values: Values) -> None:
-        self._filter("fixtures", {"folder": values["folder"]})
+        self._panes.kept.choose(values["folder"])
+        self._do_pane({"pane": "fixtures"})
 
     def _do_replay(self, values: Values) -> None:
         self._did(self._panes.kept.replay(values["id"]), "replayed")
@@ -388,7 +393,9 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
             self._still.update({"text/html": self.static_html(), "text/plain": ""}, raw=True)
 
     def _offers(self) -> dict[str, list[list[str]]]:
-        return offers(self._state, [said for said, _, _ in self._fired], self._panes.table(self._state))
+        folder = self._panes.kept.folder
+        of = offers(self._state, [said for said, _, _ in self._fired], self._panes.table(self._state))
+        return of | {"folders": [[folder, folder]]}
 
     # -- staying readable -----------------------------------------------------------------------------------------
 

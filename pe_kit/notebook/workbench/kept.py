@@ -23,8 +23,12 @@ _MOST = 100
 _TICKS = 200
 
 
+def _found(folder: str) -> list[Path]:
+    return find(folder) if os.path.isdir(folder) else []
+
+
 class Kept:
-    """A folder of fixtures and the reports of those that were replayed from here.
+    """The fixtures of ``folder`` and the reports of those that were replayed from here.
 
     Each verb gives what to show and the line of Python or magic that does the same.
     """
@@ -34,17 +38,24 @@ class Kept:
         self._variable = variable
         self._reports: dict[Path, Report] = {}
         self._open: Path | None = None
+        self.folder = "fixtures"
 
-    def freeze(self, name: str, last: str, folder: str) -> tuple[str, str]:
+    def choose(self, folder: str) -> None:
+        """Look at another folder, at the first of what is pending there."""
+        if folder != self.folder or self._open is None:
+            self._open = next((path for path in _found(folder) if pending.is_pending(path)), None)
+        self.folder = folder
+
+    def freeze(self, name: str, last: str) -> tuple[str, str]:
         """Keep the session, or its newest events, as a fixture."""
         if last.strip() and not last.strip().isdigit():
             raise UsageError(f"last={last!r} is no number of events")
         newest = int(last) if last.strip() else None
-        path = self._engine.freeze(name, last=newest, to=folder)
+        path = self._engine.freeze(name, last=newest, to=self.folder)
         self._open = path
         self._reports.pop(path, None)
         given = f", last={newest}" if newest is not None else ""
-        given += f", to={folder!r}" if folder != "fixtures" else ""
+        given += f", to={self.folder!r}" if self.folder != "fixtures" else ""
         held = count(len(load(path).fixture.events), "event")
         return page(
             f"✔ frozen: {data(str(path), 300)}, {held}; it reproduces"
@@ -91,9 +102,9 @@ class Kept:
         folder = path.parent.as_posix()
         return "" if folder == "fixtures" else f" --to {folder}"
 
-    def html(self, folder: str) -> str:
-        """The fixtures of a folder, each with its state and buttons, and the differences of the one that is open."""
-        found = find(folder) if os.path.isdir(folder) else []
+    def html(self) -> str:
+        """The fixtures of the folder, each with its state and buttons, and the differences of the one that is open."""
+        found = _found(self.folder)
         rows = [("", self._row(path)) for path in found[:_MOST]]
         body = (
             table(["fixture", "events", "state", "do"], rows, len(found), Room(80_000), "pe_kit.fixtures.find")
@@ -101,7 +112,7 @@ class Kept:
             else ""
         )
         if not rows:
-            body = f'<div class="pe-dim">no fixtures in {data(folder, 200)} yet: freeze this session into one</div>'
+            body = f'<div class="pe-dim">no fixtures in {data(self.folder, 200)} yet: freeze this session</div>'
         return page(body) + (self._differences(self._open) if self._open in found else "")
 
     def _row(self, path: Path) -> list[Cell]:

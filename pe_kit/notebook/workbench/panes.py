@@ -64,7 +64,7 @@ class Panes:
         if pane == "cache":
             return looks.cache_html(state)
         if pane == "fixtures":
-            return self.kept.html(given.get("folder", "fixtures"))
+            return self.kept.html()
         if pane == "topology":
             return topology_html(topology(state._runtime))
         table, number = self.table(state), int(given.get("page", 1))
@@ -87,4 +87,6 @@ class Panes:
             return f"{of}.query({sql!r}, {database!r})"
         if pane == "topology":
             return f"{self._variable}.topology()"
+        if pane == "fixtures":
+            return f"from pe_kit.fixtures import find\nfind({self.kept.folder!r})"
         return f"{of}.{pane}" if pane in ("triggers", "runs", "cache") else ""
