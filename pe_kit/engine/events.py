@@ -31,7 +31,10 @@ def recorded(verb: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate[
 
     @wraps(verb)
     def asked(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(engine, *args, **kwargs)
+        try:
+            given = signature.bind(engine, *args, **kwargs)
+        except TypeError:
+            return verb(engine, *args, **kwargs)  # raises it in Python's usual words
         given.apply_defaults()
         _, *data = given.arguments.items()
         with event(engine, verb.__name__, **dict(data)):

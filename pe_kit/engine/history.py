@@ -223,7 +223,7 @@ def plugin_sources(plugin: str | Path | Mapping[str, str], source: str | None) -
 
 
 def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
-    """Do an event again; what was refused then is refused again, silently."""
+    """Do an event again; what was raised then, be it for an argument of a wrong type, is raised again, silently."""
     data = dict(event.data)
     gone = data.pop("missing", None)
     if engine._code is not None:
@@ -232,7 +232,7 @@ def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
         data["source"] = sources[data["filename"]]
     if event.kind == "write_plugin_directory":
         data["files"] = {path: sources.get(f"{data['name']}/{path}", text) for path, text in data["files"].items()}
-    with suppress(PeKitError, KeyboardInterrupt):
+    with suppress(Exception, KeyboardInterrupt):
         getattr(engine, event.kind)(**data)
     if engine._code is not None:
         engine._code.gone_then = None
