@@ -132,6 +132,8 @@ def _tree(entries: Sequence[Branch | Folded], indent: str, depth: int = 0) -> It
                 yield f"{indent}  {visible(line, 200)}"
         for note in run.notes[:3]:
             yield f"{indent}  note: {visible(note, 300)}"
+        for fault in run.faults[:3]:
+            yield f"{indent}  injected fault: {visible(fault, 200)}"
         for refused in run.rejected[:3]:
             yield f"{indent}  write-back to {visible(refused.database, 80)} refused: {visible(refused.error, 400)}"
         if entry.children:

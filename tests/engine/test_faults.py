@@ -109,7 +109,9 @@ def test_a_batch_comes_twice_or_in_reverse(careful: Engine) -> None:
 def test_a_run_says_what_was_made_to_go_wrong_before_it(careful: Engine) -> None:
     careful.inject("batch", "reorder")
     careful.inject("call", "jump")
-    assert careful.write("m f=1 1", "db", precision="ns").runs[0].faults == ("batch: reorder (db)", "call: jump (wal)")
+    outcome = careful.write("m f=1 1", "db", precision="ns")
+    assert outcome.runs[0].faults == ("batch: reorder (db)", "call: jump (wal)")
+    assert "injected fault: batch: reorder (db)" in repr(outcome)
 
 
 def test_a_value_without_a_ttl_does_not_use_up_an_early_expiry(engine: Engine, plug: Plug) -> None:
