@@ -27,7 +27,7 @@ from pe_kit.engine.events import event, recorded
 from pe_kit.engine.faults import Faults
 from pe_kit.engine.frames import cache_frame, logs_frame, query_frame, upcoming_frame
 from pe_kit.engine.guard import ShieldedLock
-from pe_kit.engine.history import History, Replay, plugin_sources
+from pe_kit.engine.history import History, Replay, copied, plugin_sources
 from pe_kit.engine.limits import Limits
 from pe_kit.engine.outcome import Outcome, Runs
 from pe_kit.engine.pluginclock import PluginClock
@@ -736,7 +736,6 @@ class Engine:
         with self._lock:
             return cache_frame(self._runtime.cache)
 
-    @recorded
     def put_cached(
         self,
         key: str,
@@ -747,7 +746,8 @@ class Engine:
         ttl: float | None = None,
     ) -> None:
         """Put a value into a trigger's cache, or without ``trigger`` into the global one, as a plugin would."""
-        self._cache_of(trigger, db).put(key, value, ttl)
+        with event(self, "put_cached", key=key, value=copied(value), trigger=trigger, db=db, ttl=ttl):
+            self._cache_of(trigger, db).put(key, value, ttl)
 
     @recorded
     def delete_cached(self, key: str, *, trigger: str | None = None, db: str | None = None) -> None:

@@ -6,6 +6,7 @@ An event is plain data, enough to do it again. ``at(n)`` starts from the nearest
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pe_kit.engine.difference import Difference
     from pe_kit.engine.engine import Engine
 
-__all__ = ["History", "Replay", "plugin_sources"]
+__all__ = ["History", "Replay", "copied", "plugin_sources"]
 
 CHECKPOINT_EVERY = 256
 KEPT_EVENTS = 100_000
@@ -222,6 +223,14 @@ def plugin_sources(plugin: str | Path | Mapping[str, str], source: str | None) -
         ) from None
 
 
+def copied(value: Any) -> Any:
+    """Copy a value that a plugin may change; one that cannot be copied is shared."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:
+        return value
+
+
 def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
     """Do an event again; what was raised then, be it for an argument of a wrong type, is raised again, silently."""
     data = dict(event.data)
@@ -232,6 +241,8 @@ def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
         data["source"] = sources[data["filename"]]
     if event.kind == "write_plugin_directory":
         data["files"] = {path: sources.get(f"{data['name']}/{path}", text) for path, text in data["files"].items()}
+    if event.kind == "put_cached":
+        data["value"] = copied(data["value"])
     with suppress(Exception, KeyboardInterrupt):
         getattr(engine, event.kind)(**data)
     if engine._code is not None:

@@ -178,3 +178,17 @@ def test_a_call_that_made_no_sense_does_not_stand_in_the_way_of_the_past(engine:
             call()
     last = engine.write("m f=2 2", "db").event.id
     assert engine.at(last).tables("db").rows.tolist() == [2]
+
+
+def test_a_value_put_in_the_cache_by_hand_is_not_shared_with_the_past(engine: Engine, plug: Plug) -> None:
+    plug("def process_writes(l, batches, args=None):\n    l.cache.get('k').append(2)\n", "all_tables")
+    value = [1]
+    engine.put_cached("k", value, trigger="t", db="db")
+    put = engine.history[-1].id
+    last = engine.write("m f=1", "db").event.id
+    assert value == [1, 2], "the cache holds a reference"
+    fork = engine.at(last).fork()
+    fork.write("m f=2", "db")
+    assert [e.cache.value.tolist() for e in (engine.at(put), engine.at(last), engine, fork)] == [
+        [[1]], [[1, 2]], [[1, 2]], [[1, 2, 2]],
+    ]  # fmt: skip
