@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["SUBCOMMANDS", "WORDS"]
 
 
+def _moment(text: str) -> str | int:
+    return int(text) if text.removeprefix("-").isdecimal() else text
+
+
 WORDS: dict[str, Options] = {
     "plugin": Options(
         "%%plugin",
@@ -63,7 +67,7 @@ WORDS: dict[str, Options] = {
         "Fire a schedule trigger now; the clock does not move.",
         word("trigger", metavar="TRIGGER"),
         word("-d", "--database", metavar="DB", help="needed when several databases have such a trigger"),
-        word("--at", metavar="T", help="the scheduled time that the plugin is given, such as 2026-01-01T06:00:00Z"),
+        word("--at", metavar="T", type=_moment, help="the scheduled time: 2026-01-01T06:00:00Z, or nanoseconds"),
     ),
     "exercise": Options(
         "%%exercise",

@@ -281,8 +281,9 @@ def test_advance_step_and_call(shell: Any, engine: Engine) -> None:
     assert [r.trigger for r in line(shell, "advance", "1h 30m").runs] == ["hourly"]
     assert engine.now.hour == 1
     assert len(line(shell, "step").runs) == 1
-    outcome = line(shell, "call", "hourly --at 2020-02-02T00:00:00Z")
-    assert outcome.run.call_time_ns == 1_580_601_600_000_000_000
+    for at in ("2020-02-02T00:00:00Z", "1580601600000000000"):
+        outcome = line(shell, "call", f"hourly --at {at}")
+        assert outcome.run.call_time_ns == 1_580_601_600_000_000_000
 
 
 def test_call_finds_the_database_or_asks(shell: Any) -> None:
