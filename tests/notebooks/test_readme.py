@@ -25,10 +25,25 @@ def test_the_cell_of_the_readme_runs_and_warns(tmp_path: Path) -> None:
     assert play(tmp_path / "readme.ipynb").failure is None
 
 
-def test_everything_that_the_readme_links_to_is_there() -> None:
-    targets = re.findall(r"\]\(([^)]+)\)", README)
-    assert len(targets) >= 4
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_everything_that_a_page_links_to_is_there(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [t for t in targets if not t.startswith("https://") and not (page.parent / t.split("#")[0]).exists()] == []
+
+
+def test_the_readme_leads_to_every_page_and_notebook() -> None:
+    missing = {path.name for path in (*PAGES[1:], *ROOT.glob("notebooks/*.ipynb"))} - set(re.findall(r"[\w.]+", README))
+    assert {name for name in missing if not re.match(r"0[2-9]_", name)} == set()  # lesson 01 leads to the others
+
+
+def test_the_two_hours_of_the_teacher_add_up() -> None:
+    rows = re.findall(r"^\| (\d):(\d\d) \|.*?\| (\d+) min \|", (ROOT / "docs/teaching.md").read_text(), re.MULTILINE)
+    begins = [int(hours) * 60 + int(minutes) for hours, minutes, _ in rows]
+    ends = [begin + int(length) for begin, (_, _, length) in zip(begins, rows, strict=True)]
+    assert [0, *ends] == [*begins, 120]
 
 
 def test_the_make_commands_of_the_readme_are_targets() -> None:
