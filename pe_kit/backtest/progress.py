@@ -1,4 +1,4 @@
-"""Progress of backtests and sweeps: one line with rate and time, replaced as it goes, on stderr or in the notebook."""
+"""Progress of backtests and sweeps: one line that is replaced as it goes, on stderr or in the notebook."""
 
 from __future__ import annotations
 
@@ -7,50 +7,40 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pe_kit.clock import as_text
-
-__all__ = ["shown"]
+__all__ = ["ProgressLine", "progress_line", "remaining"]
 
 _PATIENCE, _EVERY = 0.5, 0.25
 
 
 @contextmanager
-def shown(progress: Any) -> Iterator[Callable[[int, int, float], None] | None]:
-    """Give the callback that shows progress: the caller's own, ours for True, none for False.
-
-    Ours says nothing for half a second, and nothing at all where stderr is no terminal and there is no notebook.
-    """
-    if callable(progress):
-        yield progress
-        return
-    if not progress:
-        yield None
-        return
-    line = _Line()
+def progress_line() -> Iterator[ProgressLine]:
+    """Give a line for the time of some work; it stays as it was last."""
+    line = ProgressLine()
     try:
-        yield line.show
+        yield line
     finally:
         line.end()
 
 
-class _Line:
-    """One line that is replaced, and in the end says how it ended."""
+class ProgressLine:
+    """Says nothing for half a second, and nothing at all where stderr is no terminal and there is no notebook."""
 
     def __init__(self) -> None:
         self._handle: Any = None
         self._in_notebook = "ipykernel" in sys.modules and "IPython" in sys.modules
         self._written = False
         self._next = _PATIENCE
-        self._last: tuple[int, int, float] | None = None
+        self._text: str | Callable[[], str] = ""
 
-    def show(self, rows: int, now_ns: int, seconds: float) -> None:
-        self._last = rows, now_ns, seconds
+    def show(self, seconds: float, text: str | Callable[[], str]) -> None:
+        """Show a text after so many seconds of work, unless the one before is fresh: then it is not even made."""
+        self._text = text
         if seconds >= self._next:
             self._next = seconds + _EVERY
-            self._put(*self._last)
+            self._put()
 
-    def _put(self, rows: int, now_ns: int, seconds: float) -> None:
-        text = f"{rows:,} rows · {as_text(now_ns // 10**9 * 10**9)} · {rows / seconds:,.0f} rows/s · {seconds:.0f} s"
+    def _put(self) -> None:
+        text = self._text() if callable(self._text) else self._text
         if self._in_notebook:
             from IPython.display import display
 
@@ -65,7 +55,16 @@ class _Line:
             sys.stderr.flush()
 
     def end(self) -> None:
-        if self._last is not None and (self._written or self._handle is not None):
-            self._put(*self._last)
+        """Leave the last text standing, if any was shown."""
+        if self._written or self._handle is not None:
+            self._put()
         if self._written:
             sys.stderr.write("\n")
+
+
+def remaining(share: float, seconds: float) -> str:
+    """Say how long the rest takes when a share of the work has taken so long; empty when that cannot be said."""
+    if not 0 < share < 1:
+        return ""
+    left = round(seconds / share - seconds)
+    return f" · {left // 60} min {left % 60} s left" if left >= 60 else f" · {left} s left"

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pe_kit.backtest.source import pieces
-from pe_kit.backtest.windows import windows
+from pe_kit.backtest.feed import Feed
+from pe_kit.backtest.progress import progress_line, remaining
+from pe_kit.backtest.source import source
 from pe_kit.clock import as_ns, as_text
 from pe_kit.duration import as_duration_ns
 from pe_kit.engine.difference import diff_frames
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pe_kit.engine.engine import Engine
-    from pe_kit.store.rows import TableRows
 
 __all__ = ["Backtest", "backtest"]
 
@@ -142,9 +142,10 @@ def backtest(
     tags: Sequence[str] = (),
     flush_every: str | timedelta | float = "1m",
     until: datetime | str | int | None = None,
+    arrival: str | None = None,
     speed: float | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool = False,
 ) -> Backtest:
     """Send data through the live triggers of an engine as time passes; see ``Engine.backtest``."""
     every = as_duration_ns(flush_every)
@@ -154,37 +155,43 @@ def backtest(
     if not engine._clock.virtual:
         raise ClockError("a backtest needs the virtual clock", mend="Use Engine(clock='virtual').")
     runtime, tally = engine._runtime, _Tally()
-    refused: list[LineProtocolError] = []
+    found = source(data, table, arrival or "time")
+    feed = Feed(engine, found, db, table, tags, every, arrival, resume)
     rows = flushes = 0
     interrupted = False
-    began = time.perf_counter()
-    with event(engine, "backtest", data=data, db=db, table=table, tags=tuple(tags), flush_every=flush_every,
-                       until=until, resume=resume, progress=False) as collector:  # fmt: skip
+    start_ns, began = engine.now_ns, time.perf_counter()
+
+    def state() -> str:
+        seconds, now_ns = time.perf_counter() - began, engine.now_ns
+        shares = [rows / found.rows] if found.rows else []
+        if stop is not None and stop > start_ns:
+            shares.append((now_ns - start_ns) / (stop - start_ns))
+        moment, left = as_text(now_ns // 10**9 * 10**9), remaining(max(shares, default=0), seconds)
+        return f"{rows:,} rows · {moment} · {rows / seconds:,.0f} rows/s · {seconds:.0f} s{left}"
+
+    asked = {"data": data, "db": db, "table": table, "tags": tuple(tags), "flush_every": flush_every, "until": until,
+             "arrival": arrival, "resume": resume, "progress": False}  # fmt: skip
+    with progress_line() as line, event(engine, "backtest", **asked) as collector:
         collector.watch = tally.take
         own, runtime.progress = runtime.progress, None
         try:
-            for piece in pieces(data, table):
-                staged = engine.store.stage(piece, db, table=table, tags=tags)
-                refused.extend(staged.errors)
-                if not rows and not resume:
-                    _check_begin(engine.now_ns, staged.tables)
-                # once data flows, rows of windows that are over arrive late, in the next one
-                floor = (engine.now_ns // every + 1) * every if rows else -(2**62)
-                for end, parts in windows(staged.tables, every, floor):
-                    if end <= engine.now_ns:
-                        continue  # resumed: written before
-                    if stop is not None and end - every >= stop:
-                        break
-                    for name, part in parts:
-                        engine.store.put(db, name, part)
-                        rows += len(part)
-                    runtime.flush_at(end, db)
-                    runtime.run_until(end)
-                    flushes += 1
-                    if progress is not None:
-                        progress(rows, end, time.perf_counter() - began)
-                    if speed:
-                        time.sleep(every / 1e9 / speed)
+            for end, parts in feed.windows():
+                if end <= engine.now_ns:
+                    continue  # resumed: written before
+                if stop is not None and end - every >= stop:
+                    break
+                for name, part in parts:
+                    engine.store.put(db, name, part)
+                    rows += len(part)
+                runtime.flush_at(end, db)
+                runtime.run_until(end)
+                flushes += 1
+                if callable(progress):
+                    progress(rows, end, time.perf_counter() - began)
+                elif progress:
+                    line.show(time.perf_counter() - began, state)
+                if speed:
+                    time.sleep(every / 1e9 / speed)
             if stop is not None and stop > engine.now_ns:
                 runtime.run_until(stop)
         except KeyboardInterrupt:
@@ -194,13 +201,4 @@ def backtest(
         finally:
             runtime.progress = own
     outcome = collector.outcome(engine.now_ns)
-    return Backtest(outcome, rows, flushes, time.perf_counter() - began, tuple(refused), interrupted, tally)
-
-
-def _check_begin(now_ns: int, tables: list[TableRows]) -> None:
-    first = min((int(part.times().min()) for rows in tables for part in rows.parts if len(part)), default=now_ns)
-    if first < now_ns:
-        raise ClockError(
-            f"the data begins at {as_text(first)}, the engine's time is {as_text(now_ns)}",
-            mend="Make the engine with start= at or before the data, or pass resume=True to skip what has passed.",
-        )
+    return Backtest(outcome, rows, flushes, time.perf_counter() - began, tuple(feed.refused), interrupted, tally)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.backtest.progress import progress_line, remaining
 from pe_kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def sweep(
     grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],
     executor: Executor | None = None,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | bool = True,
 ) -> pd.DataFrame:
     """Call a function once for each setting and gather what it gives.
 
@@ -34,7 +36,7 @@ def sweep(
             path or an object store's URL, say) and returns a mapping of results, or one result.
         grid: name -> values, for all combinations in order; or a list of settings.
         executor: any ``concurrent.futures.Executor``, such as a Dask client's ``get_executor()``; None: processes here.
-        progress: called with (settings done, settings to do).
+        progress: True shows a line; a function is called with (settings done, settings to do).
 
     Returns:
         One row a setting, in the order of the grid whatever the executor: the setting, the results, ``error`` and
@@ -43,15 +45,39 @@ def sweep(
     import pandas as pd
 
     settings = _settings(grid)
-    own = executor is None
-    pool = executor or _processes()
     results: list[dict[str, Any]] = [{}] * len(settings)
+    began = time.perf_counter()
+    with progress_line() as line:
+        for done, (at, result) in enumerate(_outcomes(setup, settings, executor), 1):
+            results[at] = result
+            if callable(progress):
+                progress(done, len(settings))
+            elif progress:
+                seconds, share = time.perf_counter() - began, done / len(settings)
+                failed = sum(result.get("error") is not None for result in results)
+                text = (
+                    f"{done} of {len(settings)} settings, {failed} failed · {seconds:.0f} s{remaining(share, seconds)}"
+                )
+                line.show(seconds, text)
+    names = dict.fromkeys(name for result in results for name in result if name not in ("error", "traceback"))
+    rows = [{**setting, **result} for setting, result in zip(settings, results, strict=True)]
+    columns = [*dict.fromkeys(name for setting in settings for name in setting), *names, "error", "traceback"]
+    frame = pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
+    return frame.assign(
+        **{name: pd.Series([row[name] for row in rows], dtype=object) for name in ("error", "traceback")}
+    )
+
+
+def _outcomes(
+    setup: Setup, settings: list[dict[str, Any]], executor: Executor | None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give the place of each setting and what came of it, as they come; what failed is tried once more."""
+    pool = executor or _processes()
     try:
         payload = _portable(setup)
         attempts: dict[Future[Any], tuple[int, int]] = {
             pool.submit(_work, payload, setting): (at, 1) for at, setting in enumerate(settings)
         }
-        done = 0
         while attempts:
             future = next(as_completed(attempts))
             at, attempt = attempts.pop(future)
@@ -61,25 +87,15 @@ def sweep(
                     attempts[pool.submit(_work, payload, settings[at])] = (at, 2)
                     continue
                 except RuntimeError:  # the pool itself is broken: a worker died
-                    if own:
+                    if executor is None:
                         pool.shutdown(wait=False)
                         pool = _processes()
                         attempts[pool.submit(_work, payload, settings[at])] = (at, 2)
                         continue
-            results[at] = result
-            done += 1
-            if progress is not None:
-                progress(done, len(settings))
+            yield at, result
     finally:
-        if own:
+        if executor is None:
             pool.shutdown(cancel_futures=True)
-    names = dict.fromkeys(name for result in results for name in result if name not in ("error", "traceback"))
-    rows = [{**setting, **result} for setting, result in zip(settings, results, strict=True)]
-    columns = [*dict.fromkeys(name for setting in settings for name in setting), *names, "error", "traceback"]
-    frame = pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
-    return frame.assign(
-        **{name: pd.Series([row[name] for row in rows], dtype=object) for name in ("error", "traceback")}
-    )
 
 
 def _processes() -> ProcessPoolExecutor:

@@ -15,7 +15,9 @@ __all__ = ["backtest"]
 
 
 def backtest(
-    data: Annotated[Path, typer.Argument(help="Parquet, CSV, Arrow or line protocol file, or a folder of Parquet.")],
+    data: Annotated[
+        str, typer.Argument(help="Parquet, CSV, Arrow or line protocol file (or its URL), folder of Parquet.")
+    ],
     trigger: Annotated[
         list[str],
         typer.Option("--trigger", metavar="NAME=SPEC=PATH", help='e.g. "alert=table:cpu=alert.py"; may be repeated'),
@@ -29,11 +31,13 @@ def backtest(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Stop here; time passes up to it.")] = None,
     flush_every: Annotated[str, typer.Option(help="The length of a flush window.")] = "1m",
+    arrival: Annotated[str | None, typer.Option(help="The column that says when a row came; not stored.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Send a file of data through plugins and sum up what they did; exit status 1 if a plugin failed."""
     names = [tag for tag in tags.split(",") if tag]
-    begin = start or _first_time(data, table, names)
+    place = data if "://" in data else Path(data)
+    begin = start or _first_time(place, table, names)
     with Engine(start=begin, plugin_dir=plugin_dir) as engine:
         engine.create_database(database)
         for text in trigger:
@@ -42,7 +46,9 @@ def backtest(
             if not (name and spec and path):
                 raise UsageError(f"--trigger {text!r} is not NAME=SPEC=PATH", mend="e.g. alert=table:cpu=alert.py")
             engine.create_trigger(name, db=database, path=path, spec=spec)
-        done = engine.backtest(data, database, table=table, tags=names, flush_every=flush_every, until=until)
+        done = engine.backtest(
+            place, database, table=table, tags=names, flush_every=flush_every, until=until, arrival=arrival
+        )
         if as_json:
             summary: Any = json.loads(done.totals.to_json(orient="records"))
             print(
@@ -56,12 +62,12 @@ def backtest(
     raise typer.Exit(1 if failed or done.interrupted else 0)
 
 
-def _first_time(data: Path, table: str | None, tags: list[str]) -> int:
+def _first_time(data: Path | str, table: str | None, tags: list[str]) -> int:
     """The time of the first rows of a file, whole second."""
-    from pe_kit.backtest.source import pieces
+    from pe_kit.backtest.source import source
     from pe_kit.store.store import Store
 
-    for piece in pieces(data, table):
+    for piece in source(data, table).pieces:
         staged = Store(lambda: 0).stage(piece, "look", table=table, tags=tags)
         times = [int(part.times().min()) for rows in staged.tables for part in rows.parts if len(part)]
         if times:

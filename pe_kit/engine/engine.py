@@ -890,6 +890,7 @@ class Engine:
         tags: Sequence[str] = (),
         flush_every: str | timedelta | float = "1m",
         until: datetime | str | int | None = None,
+        arrival: str | None = None,
         speed: float | None = None,
         resume: bool = False,
         progress: Any = True,
@@ -897,12 +898,14 @@ class Engine:
         """Send data through the live triggers as time passes; schedules and TTLs fire in between.
 
         Args:
-            data: what :meth:`write` takes, or the path of a Parquet, CSV, Arrow or line protocol file (streamed, so it
-                may be larger than memory), or of a folder of Parquet files; in time order, late rows arrive late.
+            data: what :meth:`write` takes; the path or URL of a Parquet, CSV, Arrow or line protocol file (streamed, so
+                it may be larger than memory) or of a folder of Parquet files, or a list of such; a
+                ``pyarrow.RecordBatchReader``. Files are in time order: what they have too late arrives late.
             db: the database.
             table, tags: for data that is not line protocol.
             flush_every: the length of a flush window, aligned to the epoch; a window is flushed at its end.
             until: stop before the window of this moment; time then passes up to it.
+            arrival: the column that says when a row came, where that is not its time; it is not stored.
             speed: virtual seconds per real second; None: as fast as can be.
             resume: skip what lies before the engine's time, to go on after an interrupt.
             progress: True shows a bar; a function is called with (rows, virtual ns, real seconds).
@@ -910,12 +913,10 @@ class Engine:
         Returns:
             Backtest with ``.outcome``, ``.summary``, ``.compare(other)``, ``.plot()``. After Ctrl-C, what was done.
         """
-        from pe_kit.backtest.progress import shown
         from pe_kit.backtest.run import backtest
 
-        with shown(progress) as callback:
-            return backtest(self, data, db, table=table, tags=tags, flush_every=flush_every, until=until, speed=speed,
-                            resume=resume, progress=callback)  # fmt: skip
+        return backtest(self, data, db, table=table, tags=tags, flush_every=flush_every, until=until, arrival=arrival,
+                        speed=speed, resume=resume, progress=progress)  # fmt: skip
 
     def freeze(
         self,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,36 +89,74 @@ def test_a_plugin_sees_each_window_at_its_end(engine: Engine) -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", ["parquet", "csv", "arrow", "lp", "folder.parquet"])
-def test_files_are_streamed(engine: Engine, tmp_path: Path, kind: str) -> None:
-    data, path = table(2), tmp_path / f"data.{kind}"
-    if kind == "parquet":
-        pq.write_table(data, path, row_group_size=50)
-    elif kind == "csv":
+@pytest.mark.parametrize(
+    "kind",
+    ["parquet", "csv", "arrow", "lp", "folder.parquet", "list of files", "reader", "url of parquet", "url of csv"],
+)
+def test_data_larger_than_memory_is_streamed(engine: Engine, tmp_path: Path, kind: str) -> None:
+    """Files, folders and lists of them, by path or by URL through Arrow's file systems; batches that a reader gives."""
+    data, path = table(2), tmp_path / f"data.{kind.split()[-1]}"
+    given: Any = path.as_uri() if "url" in kind else path
+    if path.suffix == ".csv":
         pa.csv.write_csv(data, path)
     elif kind == "arrow":
         pa.feather.write_feather(data, path, compression="uncompressed")
     elif kind == "lp":
         rows = data.to_pylist()
         path.write_text("".join(f"m,host={r['host']} f={r['f']} {r['time'].value}\n" for r in rows))
-    else:
+    elif kind == "reader":
+        given = data.to_reader(max_chunksize=50)
+    elif kind in ("folder.parquet", "list of files"):
         path.mkdir()
-        pq.write_table(data.slice(0, 100), path / "a.parquet")
-        pq.write_table(data.slice(100), path / "b.parquet")
-    given = {} if kind == "lp" else {"table": "m", "tags": ["host"]}
-    done = engine.backtest(path, "db", progress=False, **given)
+        parts = [path / "a.parquet", path / "b.parquet"]
+        pq.write_table(data.slice(0, 100), parts[0])
+        pq.write_table(data.slice(100), parts[1])
+        given = path if kind == "folder.parquet" else [parts[0], str(parts[1])]
+    else:
+        pq.write_table(data, path, row_group_size=50)
+    options: Any = {} if kind == "lp" else {"table": "m", "tags": ["host"]}
+    done = engine.backtest(given, "db", progress=False, **options)
     assert done.rows == 240
     assert engine.query("SELECT n FROM hourly ORDER BY time", "db").n.tolist() == [120, 120]
 
 
-def test_late_rows_arrive_late(engine: Engine) -> None:
+def test_a_frame_is_put_in_order_of_time_however_long(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pe_kit.backtest.source.PIECE_ROWS", 50)
+    engine.backtest(table().to_pandas().sample(frac=1, random_state=1), "db", table="m", tags=["host"], progress=False)
+    assert engine.query("SELECT n FROM hourly ORDER BY time", "db").n.tolist() == [120] * 6
+
+
+def test_rows_of_a_file_that_are_late_arrive_late(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time has passed when the reading comes to them; they are written with the next window."""
+    monkeypatch.setattr("pe_kit.backtest.source.PIECE_ROWS", 10)
     data = table(1)
-    late = pa.concat_tables([data.slice(10), data.slice(0, 10)])
-    parts = [late.slice(0, 110), late.slice(110)]
-    path_order = pa.concat_tables(parts)
-    done = engine.backtest(path_order, "db", table="m", tags=["host"], progress=False)
+    pq.write_table(pa.concat_tables([data.slice(0, 60), data.slice(70), data.slice(60, 10)]), tmp_path / "late.parquet")
+    done = engine.backtest(tmp_path / "late.parquet", "db", table="m", tags=["host"], progress=False)
     assert done.rows == 120
-    assert len(engine.query("SELECT * FROM m", "db")) == 120
+    late = [run for run in engine.runs if run.rows_in > 2]
+    assert [(run.rows_in, run.started_at.minute) for run in late] == [(10, 1)]
+
+
+@pytest.mark.parametrize("kind", ["timestamp", "zoned", "text"])
+def test_rows_come_when_a_column_says_that_they_came(engine: Engine, kind: str) -> None:
+    """Every second row is 90 minutes late; the column is not stored."""
+    data = table(1)
+    came = pd.Series(data["time"].to_pandas())
+    came += pd.to_timedelta([0, 90] * 60, unit="min")
+    shown = {
+        "timestamp": came,
+        "zoned": came.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"),
+        "text": came.astype(str),
+    }
+    data = data.append_column("came", pa.array(shown[kind]))
+    done = engine.backtest(data, "db", table="m", tags=["host"], arrival="came", progress=False)
+    assert done.rows == 120
+    assert list(engine.query("SELECT * FROM m", "db").columns) == ["f", "host", "time"]
+    runs = [run for run in engine.runs if run.rows_in]
+    assert [run.rows_in for run in runs] == [1] * 120
+    assert (runs[0].started_at.minute, runs[-1].started_at) == (1, pd.Timestamp("2026-01-01T02:30Z"))
 
 
 def test_until_stops_before_its_window_and_lets_time_pass(engine: Engine) -> None:
@@ -178,6 +220,25 @@ def test_mistakes_name_the_mend(engine: Engine, tmp_path: Path) -> None:
         engine.backtest(tmp_path / "x.parquet", "db", progress=False)
     with pytest.raises(UsageError, match=r"Did you mean 'x.parquet'"):
         engine.backtest(tmp_path / "y.parquet", "db", table="m", progress=False)
+    with pytest.raises(UsageError, match=r"(?s)no column 'time'.*Did you mean 'times'"):
+        engine.backtest(table(1).rename_columns({"time": "times"}), "db", table="m", progress=False)
+    with pytest.raises(UsageError, match="no column 'came'"):
+        engine.backtest(table(1), "db", table="m", arrival="came", progress=False)
+    with pytest.raises(UsageError, match="column 'host' is string"):
+        engine.backtest(table(1), "db", table="m", arrival="host", progress=False)
+
+
+def test_progress_says_how_long_it_takes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rate and time left, from the rows that there are or the time that there is."""
+    monkeypatch.setattr("pe_kit.backtest.progress._PATIENCE", 0)
+    monkeypatch.setattr("pe_kit.backtest.progress._EVERY", 0)
+    shown = io.StringIO()
+    shown.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", shown)
+    engine.backtest(table(), "db", table="m", tags=["host"])
+    lines = shown.getvalue().split("\r\x1b[K")
+    assert re.fullmatch(r"2 rows · 2026-01-01T00:01:00Z · [\d,]+ rows/s · \d+ s · .*\d s left", lines[1])
+    assert lines[-1].startswith("720 rows · 2026-01-01T06:00:00Z · ")
 
 
 def test_a_backtest_belongs_to_the_past(engine: Engine) -> None:

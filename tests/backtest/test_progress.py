@@ -1,15 +1,15 @@
-"""What a long backtest shows while it runs, and what stays when it is over."""
+"""What long work shows while it runs, and what stays when it is over."""
 
 from __future__ import annotations
 
 import io
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pe_kit.backtest.progress import shown
-
-DAY = 86_400_000_000_000
+from pe_kit.backtest import sweep
+from pe_kit.backtest.progress import progress_line, remaining
 
 
 class Terminal(io.StringIO):
@@ -27,17 +27,30 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def test_the_line_that_stays_says_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = terminal(monkeypatch)
-    with shown(True) as callback:
-        assert callback is not None
-        for second in range(1, 5):
-            callback(100 * second, second * DAY, second / 4)
-        callback(440, 5 * DAY, 1.1)  # too soon after the one before to be shown by itself
-    assert screen.getvalue().rsplit("\x1b[K", 1)[1] == "440 rows · 1970-01-06T00:00:00Z · 400 rows/s · 1 s\n"
+    with progress_line() as line:
+        for quarter in range(1, 5):
+            line.show(quarter / 4, f"{quarter} quarters")
+        line.show(1.1, lambda: "1.1 s")  # too soon after the one before to be shown by itself
+    assert screen.getvalue().split("\r\x1b[K") == ["", "2 quarters", "3 quarters", "4 quarters", "1.1 s\n"]
 
 
 def test_a_short_one_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = terminal(monkeypatch)
-    with shown(True) as callback:
-        assert callback is not None
-        callback(100, DAY, 0.1)
+    with progress_line() as line:
+        line.show(0.1, "begun")
     assert screen.getvalue() == ""
+
+
+def test_the_time_left_follows_from_the_share_that_is_done() -> None:
+    """A quarter took 10 s: the rest takes 30 s."""
+    assert remaining(0.25, 10) == " · 30 s left"
+    assert remaining(0.1, 15) == " · 2 min 15 s left"
+    assert remaining(0, 10) == remaining(1, 10) == ""
+
+
+def test_a_sweep_says_how_many_settings_are_done_and_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    monkeypatch.setattr("pe_kit.backtest.progress._PATIENCE", 0)
+    with ThreadPoolExecutor(1) as pool:
+        sweep(lambda x: 1 / x, {"x": [1, 0]}, pool)
+    assert "2 of 2 settings, 1 failed · " in screen.getvalue()
