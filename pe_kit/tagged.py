@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from pe_kit.errors import FixtureError
 
-__all__ = ["TAGS", "Unwritable", "decode", "dumps", "encode", "loads", "unwritable"]
+__all__ = ["TAGS", "Unwritable", "decode", "encode", "unwritable"]
 
 Other: TypeAlias = "Callable[[Any], dict[str, Any] | None]"
 Tags: TypeAlias = "Mapping[str, Callable[[Any], Any]]"
@@ -148,20 +148,3 @@ def unwritable(data: Any) -> list[str]:
             return [str(data["$unwritable"])]
         return [name for item in data.values() for name in unwritable(item)]
     return []
-
-
-def dumps(value: Any) -> str:
-    """Write a value as tagged JSON in one line; equal values give equal text, dicts keep their order."""
-    return json.dumps(encode(value), ensure_ascii=False)
-
-
-def loads(text: str) -> Any:
-    """Read what :func:`dumps` wrote.
-
-    Raises:
-        FixtureError: it is no tagged JSON.
-    """
-    try:
-        return decode(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise FixtureError(f"no JSON: {error}") from None
