@@ -263,7 +263,7 @@ class TriggerTable:
                     else np.datetime64("NaT", "ns"),
                     "state": "disabled" if t.disabled else t.stopped or "running",
                     "run_async": t.run_async,
-                    "arguments": t.arguments,
+                    "arguments": None if t.arguments is None else dict(t.arguments),
                 }
             )
         frame = pd.DataFrame(rows, columns=_COLUMNS)
