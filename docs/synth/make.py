@@ -1,17 +1,14 @@
-"""A picture of each signal and imperfection; ``python -m pe_kit.synth.gallery docs`` writes them and their page."""
+"""A picture of each signal and imperfection; ``python docs/synth/make.py`` writes them and their page."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from pathlib import Path
 
 from pe_kit import synth
 from pe_kit.synth.imperfections import Imperfection
 from pe_kit.synth.picture import Picture
 from pe_kit.synth.signals import Signal
-
-__all__ = ["page", "pictures", "write"]
 
 SIGNALS: dict[str, Signal] = {
     "constant": synth.constant(20),
@@ -103,13 +100,8 @@ def _entry(name: str, example: Signal | Imperfection) -> str:
     return f"### {name}\n\n{says}\n\n`{example!r}`\n\n![{name}](synth/{name}.svg)\n"
 
 
-def write(folder: Path) -> None:
-    """Write ``synth.md`` and ``synth/*.svg`` below ``folder``."""
-    (folder / "synth").mkdir(parents=True, exist_ok=True)
-    (folder / "synth.md").write_text(page(), encoding="utf-8")
-    for name, picture in pictures().items():
-        (folder / "synth" / f"{name}.svg").write_text(picture.svg + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    here = Path(__file__).parent
+    here.with_suffix(".md").write_text(page(), encoding="utf-8")
+    for name, picture in pictures().items():
+        (here / f"{name}.svg").write_text(picture.svg + "\n", encoding="utf-8")
