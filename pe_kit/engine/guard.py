@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic, sleep, thread_time
 from types import FrameType
@@ -29,10 +29,11 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from pe_kit.engine.call import Call
 
-__all__ = ["Guard", "ShieldedLock", "Stopped", "interrupt_plugin", "shielded"]
+__all__ = ["Guard", "ShieldedLock", "Stopped", "end_threads", "interrupt_plugin", "shielded"]
 
 TICK = 0.02  # real seconds between two looks at a run that is under way
 IDLE = 1.0  # real seconds without a run after which nobody looks any more
+PATIENCE = 0.2  # real seconds that threads of a stopped plugin have to end
 LATE = 1.0  # real seconds after which a stop counts as late
 INSIST = 3  # from this blow on each brings the next
 _MAIN = threading.main_thread().ident
@@ -146,6 +147,18 @@ def _meet_blow(ident: int) -> None:
             pass
     except Stopped:
         pass
+
+
+def end_threads(threads: Iterable[threading.Thread]) -> None:
+    """End the threads of a plugin that was stopped; one that blocks ends when its call returns."""
+    until = monotonic() + PATIENCE
+    alive = [thread for thread in threads if thread.is_alive() and thread.ident != _get_ident()]
+    for thread in alive:
+        _throw(thread.ident or 0, SystemExit)  # the one that threads end with in silence
+    for thread in alive:
+        thread.join(max(0.0, until - monotonic()))
+    if alive:
+        _meet_blow(_get_ident())  # lowers the flag that is up as long as one of them blocks
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

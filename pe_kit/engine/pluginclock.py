@@ -1,8 +1,8 @@
 """The plugin's own clock: time, sleep, randomness and ids follow the engine while a plugin runs in virtual time.
 
 time-machine patches what tells the date; every other name gets a function that asks which plugin runs in this thread,
-and does what it always did when none does. So the code around a call, and threads that were there before it, keep real
-time and real randomness. Threads that the plugin starts read virtual time, but sleep and wait in real time.
+and does what it always did when none does. So the code around a call and other threads keep real time and real
+randomness. Threads that the plugin starts read virtual time, but sleep and wait in real time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from operator import attrgetter, itemgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.engine.guard import end_threads
+from pe_kit.errors import RunLimitError
+
 if TYPE_CHECKING:
     from pe_kit.clock import Clock
     from pe_kit.engine.call import Call
@@ -30,7 +33,6 @@ _LAST_NS = 2**63 - 1
 _LOCAL_ZONE = "UTC"  # the plugin's, whatever the machine's
 _RESOLUTION = {"resolution": 1e-6}  # a float of seconds since the epoch has no more; event loops rely on it
 _get_ident = threading.get_ident
-_threads = vars(threading)["_active"]  # ident -> Thread; threading.enumerate() copies it at five times the cost
 _running: dict[int, _Running] = {}  # thread -> the plugin call in it
 
 
@@ -40,22 +42,20 @@ class _Running:
     What a call draws depends on the engine's seed and the call's number alone, not on what other calls drew.
     """
 
-    __slots__ = ("_drawn", "bystanders", "call", "clock", "seed")
+    __slots__ = ("_drawn", "call", "clock", "seed", "threads")
 
     def __init__(self, call: Call, clock: Clock, seed: int) -> None:
         self.call = call
         self.clock = clock
         self.seed = seed
-        self.bystanders = frozenset(_threads)
+        self.threads: list[threading.Thread] = []
+        """Those that the plugin started, and their threads."""
         self._drawn: dict[str, Any] = {}
 
     @property
     def alone(self) -> bool:
-        """No thread was started since the call began, but by the kit."""
-        if self.bystanders.issuperset(_threads):
-            return True
-        since = [thread for ident, thread in list(_threads.items()) if ident not in self.bystanders]
-        return all(thread.name.startswith("pe_kit") for thread in since)
+        """No thread of the plugin's is alive."""
+        return not any(thread.is_alive() for thread in self.threads)
 
     def source(self, name: str) -> random.Random:
         """A generator of this call; one a name, so that ids do not repeat in a plugin that seeds ``random``."""
@@ -86,8 +86,9 @@ def _current() -> _Running | None:
     """The plugin call that the running code belongs to: that of this thread, or of the thread that started it."""
     ident = _get_ident()
     found = _running.get(ident)
-    if found is None and _running and ident in _threads:
-        found = next((run for run in list(_running.values()) if ident not in run.bystanders), None)
+    if found is None and _running:
+        runs = list(_running.values())
+        found = next((run for run in runs if any(thread.ident == ident for thread in run.threads)), None)
     return found
 
 
@@ -131,6 +132,10 @@ def _time() -> dict[str, Any]:
     return {
         **{name: _reading(there[name], lambda ns: ns / 1e9) for name in ("monotonic", "perf_counter")},
         **{name: _reading(there[name], int) for name in ("monotonic_ns", "perf_counter_ns")},
+        **{
+            name: _reading(there[name], lambda _: 0.0) for name in ("process_time", "thread_time")
+        },  # it computes in no time
+        **{name: _reading(there[name], lambda _: 0) for name in ("process_time_ns", "thread_time_ns")},
         "sleep": virtual_sleep,
         "get_clock_info": _drawing(info, lambda run: lambda name: SimpleNamespace(**vars(info(name)) | _RESOLUTION)),
         # without an argument both ask the machine in C; what they ask here is patched by time-machine
@@ -158,6 +163,19 @@ def _seeding(seed: Callable[..., None]) -> Callable[..., None]:
         seed(self, a if run is None else run.source("os").getrandbits(128), version)
 
     return seeded
+
+
+def _starting(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    """Starting a thread: it is the plugin's, unless the kit makes it for itself."""
+
+    @functools.wraps(start)
+    def started(self: threading.Thread) -> None:
+        run = _current()
+        if run is not None and not self.name.startswith("pe_kit"):
+            run.threads.append(self)
+        start(self)
+
+    return started
 
 
 def _selecting(select: Callable[..., Any]) -> Callable[..., Any]:
@@ -212,6 +230,7 @@ class _Patches:
             for owner, name, make in (
                 (random.Random, "seed", _seeding),
                 (selectors.DefaultSelector, "select", _selecting),
+                (threading.Thread, "start", _starting),
             )
         ]
         self._found: list[tuple[Any, ...]] = []
@@ -278,9 +297,12 @@ class PluginClock:
         patches, ident = _patches(), _get_ident()
         outer = _running.get(ident)  # a plugin may have an engine of its own
         patches.enter()
-        _running[ident] = _Running(call, self._clock, self._seed)
+        running = _running[ident] = _Running(call, self._clock, self._seed)
         try:
             return body()
+        except (RunLimitError, KeyboardInterrupt):  # its threads would go on by themselves
+            end_threads(running.threads)
+            raise
         finally:
             if outer is None:
                 del _running[ident]

@@ -200,6 +200,21 @@ def test_threads_that_a_plugin_leaves_do_not_hurt() -> None:
             del builtins._pe_kit_release  # type: ignore[attr-defined]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_threads_end_with_the_plugin_that_was_stopped(stopped: Callable[..., RunLimitError]) -> None:
+    before = set(threading.enumerate())
+    spins = (
+        "import threading\ndef spin():\n    while True: pass\n"
+        "threads = [threading.Thread(target=spin) for _ in range(2)]\n"
+        "for t in threads: t.start()\nfor t in threads: t.join()"
+    )
+    assert stopped(spins, run_time=0.2).limit == "run_time"
+    for thread in set(threading.enumerate()) - before:
+        if not thread.name.startswith("pe_kit"):
+            thread.join(60)
+            assert not thread.is_alive()
+
+
 def test_ctrl_c_ends_a_plugin_at_once_and_the_engine_can_be_used_further() -> None:
     with Engine(start=0) as engine:
         engine.create_database("db")

@@ -28,6 +28,7 @@ def said(engine: Engine, plug: Plug, body: str) -> list[str]:
         ("__import__('time').time_ns()", "1767225600000000000"),
         ("__import__('time').monotonic()", "1767225600.0"),
         ("__import__('time').perf_counter_ns()", "1767225600000000000"),
+        ("__import__('time').process_time()", "0.0"),
         ("__import__('time').strftime('%Y-%m-%d')", "2026-01-01"),
         ("__import__('datetime').datetime.now().isoformat()", "2026-01-01T00:00:00"),
         ("__import__('datetime').datetime.utcnow().isoformat()", "2026-01-01T00:00:00"),
