@@ -11,7 +11,6 @@ import pytest
 from pe_kit.errors import UsageError
 from pe_kit.notebook.runner import Played, Step, notebook_path, play, report_html
 
-ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tour")]
 
 
@@ -53,12 +52,6 @@ def test_the_report_is_one_page_that_fetches_nothing(played: Played) -> None:
         == []
     )
     assert "<svg" in html or "data:image/svg+xml" in html
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda path: path.name)
-def test_notebooks_are_kept_without_outputs(path: Path) -> None:
-    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    assert [cell.source for cell in cells if cell.outputs or cell.execution_count is not None] == []
 
 
 def test_a_failing_cell_stops_the_run_and_says_where(tmp_path: Path) -> None:
