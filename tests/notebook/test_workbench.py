@@ -283,6 +283,8 @@ def test_the_slider_shows_the_past_and_the_next_event_returns_to_now(engine: Eng
     assert bench.code == f"engine.at({first})"
     bench.do("pane", pane="triggers")
     assert bench.code == f"engine.at({first}).triggers"
+    bench.do("chart", table='["db", "m"]', field="f")
+    assert bench.code.startswith(f"engine.at({first}).plot(")
     bench.do("pane", pane="tables")
     assert "rows 1 to 1 of 1" in bench.body
     folder = bench._view.plugin_dir
@@ -390,7 +392,7 @@ def test_logs_are_filtered_and_paged(engine: Engine, bench: Workbench) -> None:
 def test_tables_are_paged_and_charted(engine: Engine, bench: Workbench) -> None:
     engine.load("\n".join(f"big,host=h{i % 2} f={i},g={i} {1767225600 + i}" for i in reversed(range(120))), "db")
     bench.do("table", table='["db", "big"]', page="1")
-    assert bench.choices["fields"] == [["all fields", ""], ["f", "f"], ["g", "g"], ["host", "host"]]
+    assert bench.choices["fields"] == [["all numbers", ""], ["f", "f"], ["g", "g"]]
     bench.do("table_page", id=3)
     assert "rows 101 to 120 of 120" in bench.body
     assert re.findall(r"2026-01-01T00:01:\d\dZ", bench.body)[0] == "2026-01-01T00:01:40Z", "in the order of time"
@@ -399,6 +401,15 @@ def test_tables_are_paged_and_charted(engine: Engine, bench: Workbench) -> None:
     bench.do("chart", table='["db", "big"]', field="g")
     assert "<svg" in bench.chart
     assert bench.code == """engine.plot('SELECT time, "host", "g" FROM "big" ORDER BY time', 'db')"""
+
+
+def test_a_page_that_there_is_not_is_the_nearest_in_the_line_of_python_too(bench: Workbench) -> None:
+    bench.do("chart", table="", field="")
+    assert "there is no table yet" in bench.last
+    write(bench, "\n".join(f"m f={n} {n}" for n in range(60)))
+    for asked, offset in (("-3", 0), ("", 0), ("9", 50)):
+        bench.do("table", table='["db", "m"]', page=asked)
+        assert bench.code.endswith(f"LIMIT 50 OFFSET {offset}', 'db')")
 
 
 def test_a_large_table_is_charted_by_its_means(engine: Engine, bench: Workbench) -> None:

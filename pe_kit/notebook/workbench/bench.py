@@ -21,7 +21,7 @@ import traitlets as t
 
 from pe_kit.clock import as_text
 from pe_kit.engine.interrupt import AdvanceInterrupted
-from pe_kit.errors import PeKitError
+from pe_kit.errors import PeKitError, UsageError
 from pe_kit.notebook import display
 from pe_kit.notebook.html import data, page
 from pe_kit.notebook.visible import count, lasting, visible
@@ -121,6 +121,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         try:
             with self.hold_sync():
                 if what in compose.EVENTS:
+                    self.code = ""
                     self.fire(*compose.EVENTS[what](values))
                 else:
                     getattr(self, f"_do_{what}")(values)
@@ -231,7 +232,7 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
         self.code = ""
         if wanted < self._engine._history.count:
             self._view = self._engine.at(wanted)
-            self.code = f"{self._variable}.at({wanted})"
+            self.code = self._panes.of(self._view)
         event = next(
             (event_text(e, self._variable) for e in reversed(self._engine._history.events) if e.id == wanted), ""
         )
@@ -304,16 +305,18 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _turn(self, values: Values) -> None:
         self._filter("tables", values)
-        self._fill("tables", {"page": values["page"]})
+        self._fill("tables", {"page": self._panes.given["tables"].get("page", 1)})
 
     def _do_chart(self, values: Values) -> None:
         from pe_kit.notebook.chart import chart_bundle
         from pe_kit.notebook.plot import plot
 
         self._filter("tables", {"table": values["table"]})
-        database, name = json.loads(values["table"])
-        sql = chart_sql(self._state._runtime.store.table(database, name), values.get("field", ""))
-        self.code = f"{self._variable}.plot({sql!r}, {database!r})"
+        table = self._panes.table(self._state)
+        if table is None:
+            raise UsageError("there is no table yet", mend="Write something first.")
+        sql, database = chart_sql(table, values.get("field", "")), json.loads(self._panes.given["tables"]["table"])[0]
+        self.code = f"{self._panes.of(self._state)}.plot({sql!r}, {database!r})"
         bundle = chart_bundle(plot(self._state, sql, database))
         self.chart, self.status = bundle.get("text/html") or bundle.get("image/svg+xml", ""), "✔ drawn"
 

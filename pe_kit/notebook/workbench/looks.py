@@ -138,7 +138,7 @@ def logs_html(state: Engine, trigger: str, level: str, text: str, number: int) -
     return page(pages("logs_page", min(number, last), last, said) + body)
 
 
-def rows_html(found: Page, number: int) -> str:
+def rows_html(found: Page) -> str:
     """One page of a table, and its schema."""
     rows = [("", [cell(value) for value in row]) for row in found.rows]
     said = f"rows {found.first:,} to {found.first + len(rows) - bool(rows):,} of {found.total:,}"
@@ -146,7 +146,7 @@ def rows_html(found: Page, number: int) -> str:
     types = [("", [cell(n), cell(t)]) for n, t in zip(found.columns, found.types, strict=True)]
     schema = table(["column", "type"], types, len(types), Room(30_000), "engine.query(...)")
     folded = f'<details data-key="schema"><summary>Schema: {count(len(types), "column")}</summary>{schema}</details>'
-    return page(pages("table_page", min(number, found.pages), found.pages, said) + body + folded)
+    return page(pages("table_page", found.number, found.pages, said) + body + folded)
 
 
 def runs_html(state: Engine, number: int, event: int | None) -> str:

@@ -10,6 +10,7 @@ from pe_kit.clock import as_text
 from pe_kit.notebook.html import data, page
 from pe_kit.notebook.visible import visible
 from pe_kit.notebook.workbench.compose import TEMPLATES
+from pe_kit.notebook.workbench.rows import drawable
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
@@ -40,10 +41,7 @@ def offers(state: Engine, fired: Sequence[str], table: Table | None) -> dict[str
         "triggers": [("all", ""), *((name, name) for name, _, _ in named)],
         "scopes": [("global", "[null, null]"), *((name, value) for name, value, _ in named)],
         "tables": [(f"{d}.{n}", json.dumps([d, n])) for d in databases for n in store.table_names(d)[:_MOST]],
-        "fields": [
-            ("all fields", ""),
-            *((f.name, f.name) for f in (table.schema if table else ()) if f.name != "time"),
-        ],
+        "fields": [("all numbers", ""), *((name, name) for name in (drawable(table) if table else ()))],
         "again": [("choose an event", ""), *((said, place) for place, said in enumerate(reversed(fired), 1))],
     }
     offered |= {f"{form} templates": [("choose", ""), *((n, n) for n in of)] for form, of in TEMPLATES.items()}

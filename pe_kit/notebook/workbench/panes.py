@@ -67,14 +67,21 @@ class Panes:
             return self.kept.html()
         if pane == "topology":
             return topology_html(topology(state._runtime))
-        table, number = self.table(state), int(given.get("page", 1))
-        return page("no tables yet") if table is None else looks.rows_html(self._pager.page(table, number), number)
+        table = self.table(state)
+        if table is None:
+            return page("no tables yet")
+        found = self._pager.page(table, int(given.get("page", 1)))
+        given["page"] = found.number
+        return looks.rows_html(found)
+
+    def of(self, state: Engine) -> str:
+        """Name a state in Python."""
+        return self._variable if state is self._engine else f"{self._variable}.at({state._history.count})"
 
     def line(self, pane: str, state: Engine) -> str:
         """The line that gives what a pane shows."""
         given = self.given[pane]
-        past = state is not self._engine
-        of = f"{self._variable}.at({state._history.count})" if past else self._variable
+        of = self.of(state)
         if pane == "logs":
             trigger = given.get("trigger", "").partition(".")[2]
             chosen = {k: v for k, v in (("trigger", trigger), ("level", given.get("level"))) if v}
@@ -86,7 +93,7 @@ class Panes:
             sql = page_sql(name, int(given.get("page", 1)))
             return f"{of}.query({sql!r}, {database!r})"
         if pane == "topology":
-            return f"{self._variable}.topology()"
+            return f"{of}.topology()"
         if pane == "fixtures":
             return f"from pe_kit.fixtures import find\nfind({self.kept.folder!r})"
         return f"{of}.{pane}" if pane in ("triggers", "runs", "cache") else ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pe_kit.store.table import Table
 
-__all__ = ["PAGE", "Page", "Pager", "chart_sql", "page_sql"]
+__all__ = ["PAGE", "Page", "Pager", "chart_sql", "drawable", "page_sql"]
 
 PAGE = 50
 _DRAWN = 5_000
@@ -29,6 +29,11 @@ class Page(NamedTuple):
     rows: list[list[Any]]
     first: int
     total: int
+
+    @property
+    def number(self) -> int:
+        """Which page it is, from 1."""
+        return max(self.first - 1, 0) // PAGE + 1
 
     @property
     def pages(self) -> int:
@@ -77,18 +82,19 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     return list(column.to_pylist())
 
 
+def drawable(table: Table) -> list[str]:
+    """Name the fields that are numbers."""
+    import pyarrow as pa
+
+    return [f.name for f in table.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)]
+
+
 def chart_sql(table: Table, field: str) -> str:
     """Write the SQL for one field over time by tag, or for the first few.
 
     Of many rows it asks for the mean of each stretch of time, so that drawing stays quick.
     """
-    import pyarrow as pa
-
-    numbers = [
-        f.name
-        for f in table.schema
-        if f.name != "time" and (pa.types.is_integer(f.type) or pa.types.is_floating(f.type))
-    ]
+    numbers = drawable(table)
     chosen = [_quoted(name) for name in ([field] if field in numbers else numbers[:4])]
     tags = [_quoted(name) for name in table.series_key]
     rows, first, last = table.extent()
