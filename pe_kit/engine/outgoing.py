@@ -47,11 +47,19 @@ def _joined(body: Any) -> bytes:
     return b"".join(_joined(piece) for piece in (iter(body.read, b"") if hasattr(body, "read") else body))
 
 
-def _urllib_asked(request: Any, data: Any = None, *_: Any) -> Asked:
+def _urllib_request(request: Any, data: Any = None, *_: Any, **__: Any) -> Any:
+    """What ``open`` makes of its arguments."""
+    from urllib.request import Request
+
     if isinstance(request, str):
-        return Asked("GET" if data is None else "POST", request, {}, _joined(data))
-    body = _joined(request.data if data is None else data)
-    return Asked(request.get_method(), request.full_url, dict(request.header_items()), body)
+        return Request(request, data)
+    if data is not None:
+        request.data = data
+    return request
+
+
+def _urllib_asked(request: Any) -> Asked:
+    return Asked(request.get_method(), request.full_url, dict(request.header_items()), _joined(request.data))
 
 
 class _Wire:
@@ -73,7 +81,7 @@ def _urllib_answer(request: Any, response: Response) -> Any:
     head = "\r\n".join([*lines, f"Content-Length: {len(response.body)}", "", ""])
     answer = HTTPResponse(_Wire(head.encode("latin-1", "replace") + response.body))  # type: ignore[arg-type]
     answer.begin()
-    answer.url = request if isinstance(request, str) else request.full_url
+    answer.url = request.full_url
     if not 200 <= status < 300:
         raise HTTPError(answer.url, status, reason, answer.headers, answer)
     return answer
@@ -87,7 +95,7 @@ def _urllib_error(request: Any, name: str, text: str) -> Exception:
     return URLError(kind(text) if isinstance(kind, type) and issubclass(kind, OSError) else text)
 
 
-def _requests_asked(request: Any, *_: Any) -> Asked:
+def _requests_asked(request: Any) -> Asked:
     return Asked(request.method, request.url, dict(request.headers), _joined(request.body))
 
 
@@ -110,7 +118,7 @@ def _requests_error(request: Any, name: str, text: str) -> Exception:
     return kind(text, request=request)
 
 
-def _httpx_asked(request: Any, *_: Any) -> Asked:
+def _httpx_asked(request: Any) -> Asked:
     return Asked(request.method, str(request.url), dict(request.headers), request.read())
 
 
@@ -131,32 +139,12 @@ def _httpx_error(request: Any, name: str, text: str) -> Exception:
     return (kind if known else httpx.ConnectError)(text, request=request)  # type: ignore[misc]
 
 
-def _method(request: Any, data: Any = None, *_: Any, **__: Any) -> str:
-    if isinstance(request, str):
-        return "GET" if data is None else "POST"
-    return str(request.get_method() if hasattr(request, "get_method") else request.method)
-
-
 def _taken(response: Any) -> Response:
     """What came, whatever the library, without what only the way there needed."""
     status = getattr(response, "status_code", None) or response.status
     body = response.content if hasattr(response, "content") else response.read()
     headers = {k: v for k, v in response.headers.items() if k.lower() not in _OF_THE_WIRE}
     return Response(int(status), headers, body)
-
-
-def _said(error: Exception) -> str:
-    """An error of a library, type first; of urllib's the reason."""
-    reason = getattr(error, "reason", error)
-    return f"{type(reason).__name__}: {reason}"
-
-
-def _given(library: _Library, request: Any, found: Exchange) -> Any:
-    """Give a recorded answer, or fail as it failed."""
-    if found.error:
-        name, _, text = found.error.partition(": ")
-        raise library.error(request, name, text)
-    return library.answer(request, Response(found.status, found.headers, found.body))
 
 
 @lru_cache(maxsize=256)
@@ -172,7 +160,7 @@ class _Library(NamedTuple):
     module: str
     owner: str
     method: str
-    asked: Callable[..., Asked]
+    asked: Callable[[Any], Asked]
     answer: Callable[[Any, Response], Any]
     error: Callable[[Any, str, str], Exception]
 
@@ -212,36 +200,38 @@ class HttpSite:
     def _watched(cls, original: Callable[..., Any], library: _Library) -> Callable[..., Any]:
         @functools.wraps(original)
         def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            if library.answer is _urllib_answer:
+                request = _urllib_request(request, *args, **kwargs)
             call, ident = cls._sender(request), get_ident()
             if call is None or ident in _sending:
                 return original(self, request, *args, **kwargs)
-            if (answer := _at_once(call, library, request, args, kwargs)) is not None:
+            if (answer := _at_once(call, library, request)) is not None:
                 return answer
             _sending.add(ident)
             try:
                 response = original(self, request, *args, **kwargs)
             except Exception as error:
                 if library.answer is not _urllib_answer or not hasattr(error, "code"):
-                    _keep_error(call, request, error, args, kwargs)
+                    _keep_error(call, request, error)
                     raise
                 response = error  # urllib's way to give an answer
             finally:
                 _sending.discard(ident)
-            return _kept(call, library, request, response, args, kwargs)
+            return _kept(call, library, request, response, kwargs.get("stream"))
 
         @functools.wraps(original)
         async def send_async(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
             call = cls._sender(request)
             if call is None:
                 return await original(self, request, *args, **kwargs)
-            if (answer := _at_once(call, library, request, args, kwargs)) is not None:
+            if (answer := _at_once(call, library, request)) is not None:
                 return answer
             try:
                 response = await original(self, request, *args, **kwargs)
             except Exception as error:
-                _keep_error(call, request, error, args, kwargs)
+                _keep_error(call, request, error)
                 raise
-            return _kept(call, library, request, response, args, kwargs)
+            return _kept(call, library, request, response, kwargs.get("stream"))
 
         return send_async if inspect.iscoroutinefunction(original) else send
 
@@ -252,10 +242,14 @@ class HttpSite:
 
 
 def _url(request: Any) -> str:
-    return request if isinstance(request, str) else str(getattr(request, "full_url", None) or request.url)
+    return str(getattr(request, "full_url", None) or request.url)
 
 
-def _at_once(call: Call, library: _Library, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _method(request: Any) -> str:
+    return str(request.get_method() if hasattr(request, "get_method") else request.method)
+
+
+def _at_once(call: Call, library: _Library, request: Any) -> Any:
     """The answer to a request that does not go out: a fault, the engine's own or a recorded one; None: it goes out."""
     runtime, dry, url = call.runtime, not isinstance(call, Call), _url(request)
     if runtime.faults and not dry:
@@ -267,14 +261,16 @@ def _at_once(call: Call, library: _Library, request: Any, args: tuple[Any, ...],
             raise library.error(request, *_FAILURES[strike.fault])
     if runtime.clock.virtual and runtime.own.answers(url):
         try:
-            return library.answer(request, _own(call, library.asked(request, *args)))
+            return library.answer(request, _own(call, library.asked(request)))
         except WouldHang as why:
             call.notes.append(str(why))
             raise library.error(request, *_FAILURES["timeout"]) from None
-    method = _method(request, *args, **kwargs)
-    if runtime.answers is not None and (found := runtime.answers(method, url)) is not None:
+    if runtime.answers is not None and (found := runtime.answers(_method(request), url)) is not None:
         call.exchanges.append(found)
-        return _given(library, request, found)
+        if found.error:
+            name, _, text = found.error.partition(": ")
+            raise library.error(request, name, text)
+        return library.answer(request, Response(found.status, found.headers, found.body))
     return None
 
 
@@ -287,16 +283,16 @@ def _own(call: Call, asked: Asked) -> Response:
         return pool.submit(answer).result()
 
 
-def _keep_error(call: Call, request: Any, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    call.exchanges.append(Exchange(_method(request, *args, **kwargs), _url(request), error=_said(error)))
+def _keep_error(call: Call, request: Any, error: Exception) -> None:
+    """Record a failure, type first; of urllib's the reason."""
+    reason = getattr(error, "reason", error)
+    call.exchanges.append(Exchange(_method(request), _url(request), error=f"{type(reason).__name__}: {reason}"))
 
 
-def _kept(
-    call: Call, library: _Library, request: Any, response: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def _kept(call: Call, library: _Library, request: Any, response: Any, streamed: bool | None) -> Any:
     """Record what came, and hand it on."""
-    method, url = _method(request, *args, **kwargs), _url(request)
-    if kwargs.get("stream"):
+    method, url = _method(request), _url(request)
+    if streamed:
         call.notes.append(f"the answer to {method} {url:.80} was streamed: {NOT_HELD}")
         return response
     taken = _taken(response)

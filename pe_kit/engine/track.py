@@ -6,7 +6,9 @@ import cProfile
 import pstats
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -79,72 +81,69 @@ class Tracker:
         seen: dict[str, Any] = {"source": tuple(code.lines)}
 
         def watched() -> Any:
-            run = body
-            if "lines" in self.kinds:
-                seen["line_hits"] = {}
-                run = _counting(run, seen["line_hits"], code)
-            if "profile" in self.kinds:
-                run = _profiling(run, seen)
-            if "memory" in self.kinds:
-                run = _measuring(run, seen)
-            return run()
+            with ExitStack() as stack:
+                if "memory" in self.kinds:
+                    stack.enter_context(_measuring(seen))
+                if "profile" in self.kinds:
+                    stack.enter_context(_profiling(seen))
+                if "lines" in self.kinds:
+                    stack.enter_context(_counting(seen, code.root))
+                return body()
 
         return watched, lambda: Tracked(**seen)
 
 
-def _counting(body: Callable[[], Any], hits: dict[int, int], code: Snapshot) -> Callable[[], Any]:
-    root = code.root
+@contextmanager
+def _counting(seen: dict[str, Any], root: str | None) -> Iterator[None]:
+    file = "<string>" if root is None else f"{root}/__init__.py"
+    hits: Counter[int] = Counter()
 
     def line(frame: FrameType, event: str, _: Any) -> Any:
         if event == "line":
-            hits[frame.f_lineno] = hits.get(frame.f_lineno, 0) + 1
+            hits[frame.f_lineno] += 1
         return line
 
     def enter(frame: FrameType, _event: str, _arg: Any) -> Any:
-        name = frame.f_code.co_filename
-        mine = name == "<string>" if root is None else name == f"{root}/__init__.py"
-        return line if mine else None
+        if frame.f_code.co_filename != file or (root is None and "__name__" in frame.f_globals):
+            return None  # the globals of a single file name no module; those of other texts do
+        return line
 
-    def run() -> Any:
-        before = sys.gettrace()
-        sys.settrace(enter)
-        try:
-            return body()
-        finally:
-            sys.settrace(before)
-
-    return run
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+        seen["line_hits"] = dict(hits)
 
 
-def _profiling(body: Callable[[], Any], seen: dict[str, Any]) -> Callable[[], Any]:
-    def run() -> Any:
-        profile = cProfile.Profile()
-        try:
-            return profile.runcall(body)
-        finally:
-            stats: Any = pstats.Stats(profile)
-            rows = [
-                ProfileRow(f"{name} ({file.rsplit('/', 1)[-1]}:{number})", calls, own, total)
-                for (file, number, name), (_, calls, own, total, _) in stats.stats.items()
-                if "/pe_kit/" not in file or file.endswith("localapi.py")
-            ]
-            seen["profile_rows"] = tuple(sorted(rows, key=lambda row: -row.total)[:_PROFILE_ROWS])
+@contextmanager
+def _profiling(seen: dict[str, Any]) -> Iterator[None]:
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        yield
+    finally:
+        profile.disable()
+        stats: Any = pstats.Stats(profile)
+        rows = [
+            ProfileRow(f"{name} ({file.rsplit('/', 1)[-1]}:{number})", calls, own, total)
+            for (file, number, name), (_, calls, own, total, _) in stats.stats.items()
+            if "/pe_kit/" not in file or file.endswith("localapi.py")
+        ]
+        seen["profile_rows"] = tuple(sorted(rows, key=lambda row: -row.total)[:_PROFILE_ROWS])
 
-    return run
 
-
-def _measuring(body: Callable[[], Any], seen: dict[str, Any]) -> Callable[[], Any]:
-    def run() -> Any:
-        own = not tracemalloc.is_tracing()
+@contextmanager
+def _measuring(seen: dict[str, Any]) -> Iterator[None]:
+    own = not tracemalloc.is_tracing()
+    if own:
+        tracemalloc.start()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    try:
+        yield
+    finally:
+        seen["peak_memory"] = max(0, tracemalloc.get_traced_memory()[1] - before)
         if own:
-            tracemalloc.start()
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        try:
-            return body()
-        finally:
-            seen["peak_memory"] = max(0, tracemalloc.get_traced_memory()[1] - before)
-            if own:
-                tracemalloc.stop()
-
-    return run
+            tracemalloc.stop()

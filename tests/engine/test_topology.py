@@ -53,13 +53,14 @@ def test_tracking_says_which_lines_ran_what_took_long_and_the_peak_of_memory(eng
         "    if args:\n"
         "        l.info('never')\n"
         "    for i in range(3):\n"
-        "        x = bytearray(1_000_000)\n",
+        "        x = bytearray(1_000_000)\n"
+        "    __import__('collections').namedtuple('Pair', 'a b')(1, 2)\n",  # runs text of its own
         "every:1h",
     )
     engine.track("lines", "profile", "memory")
     seen = engine.call("t", "db").run.tracked
     assert seen is not None
-    assert list(seen.lines.hits) == [1, 1, 0, 4, 3]
+    assert list(seen.lines.hits) == [1, 1, 0, 4, 3, 1]
     assert seen.peak_memory is not None
     assert seen.peak_memory > 1_000_000
     assert any("process_scheduled_call" in f for f in seen.profile.function)
