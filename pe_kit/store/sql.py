@@ -133,12 +133,12 @@ class SqlSession:
             for context in self._contexts.values():
                 context.register_udf(self._functions[name])
 
-    def run(self, sql: str, values: Mapping[str, Any]) -> pa.Table:
-        """Plan and run DataFusion's SQL."""
+    def run(self, sql: str, values: Mapping[str, Any], *, in_order: bool = False) -> pa.Table:
+        """Plan and run DataFusion's SQL; ``in_order``: rows come in the order of the table, where the SQL leaves it."""
         while True:
-            frame = self.plan(sql, values)
+            frame = self.plan(sql, values, in_order=in_order)
             if self._tables.reducible and (plan := _optimized(frame)) and self._tables.reduce(plan):
-                frame = self.plan(sql, values)
+                frame = self.plan(sql, values, in_order=in_order)
             try:
                 result = _collected(frame)
             except BaseException as error:
@@ -146,7 +146,7 @@ class SqlSession:
             if not self._tables.supply():  # information_schema asks for tables as late as this
                 return result
 
-    def plan(self, sql: str, values: Mapping[str, Any]) -> DataFrame:
+    def plan(self, sql: str, values: Mapping[str, Any], *, in_order: bool = False) -> DataFrame:
         """Plan DataFusion's SQL: the result's ``schema()`` is known, nothing has run."""
         while True:
             try:
@@ -155,7 +155,7 @@ class SqlSession:
                 if self._tables.supply():
                     continue
                 raise self._error(error, "planning") from None
-            cores = (os.cpu_count() or 1) if self._tables.rows > PARALLEL_ROWS else 1
+            cores = (os.cpu_count() or 1) if self._tables.rows > PARALLEL_ROWS and not in_order else 1
             if cores == self._cores:
                 return frame
             self._cores = cores
@@ -207,9 +207,9 @@ class Planner:
         """Plan a query. Raises QueryError."""
         return self._session.plan(sql, self._values).logical_plan()
 
-    def table(self, sql: str) -> pa.Table:
-        """Run a query. Raises QueryError."""
-        return self._session.run(sql, self._values)
+    def table(self, sql: str, *, in_order: bool = False) -> pa.Table:
+        """Run a query, as :meth:`SqlSession.run`. Raises QueryError."""
+        return self._session.run(sql, self._values, in_order=in_order)
 
     def aggregates(self) -> frozenset[str]:
         """Names of DataFusion's aggregate functions."""

@@ -71,7 +71,10 @@ def fill_gaps(
     heads = np.zeros(count, np.int64)
     heads[codes] = np.arange(len(codes))  # any row of each series
     width = len(bins) + 1
-    cells = codes * width + _slots(time, bins) + 1  # where they go: by series, then time, without a time first
+    cells = np.empty(len(time), np.int64)  # where the rows go: by series, then time, without a time first
+    for at in range(0, len(time), _BATCH_ROWS):
+        part = slice(at, at + _BATCH_ROWS)
+        cells[part] = codes[part] * width + _slots(time[part], bins) + 1
     if functions:
         groups, cells = compacted(cells, count * width)
         values = [aggregate(f, v, groups, len(cells)) for f, v in zip(functions, values, strict=True)]

@@ -141,7 +141,7 @@ class GapQuery:
         strategies = [a.chosen or a.default for a in values]
         try:
             if all(a.argument for a in values) and planner.rows <= min(_MOST_GROUPED, _DENSE * len(bins)):
-                rows = planner.table(self._select(keys, [a.argument for a in values], grouped=False))
+                rows = planner.table(self._select(keys, [a.argument for a in values], grouped=False), in_order=True)
                 functions = [a.function for a in values]
                 if all(can_aggregate(f, c) for f, c in zip(functions, rows.columns[len(keys) :], strict=True)):
                     return fill_gaps(rows, schema, bins, strategies, functions)

@@ -27,7 +27,7 @@ def numbered(keys: Sequence[pa.Array], rows: int) -> tuple[Array, int]:
     codes, count = np.zeros(rows, np.int64), min(rows, 1)
     for key in keys:
         ranks, distinct = _ranks(key)
-        codes, present = compacted(codes * distinct + ranks, count * distinct)
+        codes, present = compacted(codes * distinct + ranks if count > 1 else ranks, max(count, 1) * distinct)
         count = len(present)
     return codes, count
 
@@ -78,7 +78,15 @@ def aggregate(function: str, column: pa.Array, groups: Array, count: int) -> pa.
     """Compute one of the :data:`AGGREGATES` over the rows of each group; null where all of them are null."""
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
+    if len(groups) == count:  # each row is a group of its own
+        if not (groups[1:] > groups[:-1]).all():
+            column = column.take(pa.array(np.argsort(groups)))
+        if function == "count":
+            return column.is_valid().cast(pa.int64())
+        column = column.cast(pa.float64(), safe=False) if function == "avg" else column
+        return column if function in ("max", "min") else pc.add(column, pa.scalar(0, column.type))  # as 0.0 + -0.0 is
     if column.null_count:
         groups, column = groups[column.is_valid().to_numpy(zero_copy_only=False)], column.drop_null()
     sizes = np.bincount(groups, minlength=count)
