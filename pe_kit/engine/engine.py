@@ -23,7 +23,7 @@ from pe_kit.engine.cache import PyCache
 from pe_kit.engine.collect import Collector
 from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.durable import Durable
-from pe_kit.engine.events import event, recorded
+from pe_kit.engine.events import as_event, event
 from pe_kit.engine.faults import Faults
 from pe_kit.engine.frames import cache_frame, logs_frame, query_frame, upcoming_frame
 from pe_kit.engine.guard import ShieldedLock
@@ -279,7 +279,7 @@ class Engine:
 
     # -- databases and tables ---------------------------------------------------------------------------------
 
-    @recorded
+    @as_event
     def create_database(self, name: str, *, retention_period: str | timedelta | float | None = None) -> None:
         """Create a database.
 
@@ -289,7 +289,7 @@ class Engine:
         ns = None if retention_period is None else as_duration_ns(retention_period)
         self.store.create_database(name, ns)
 
-    @recorded
+    @as_event
     def delete_database(self, name: str) -> None:
         """Delete a database; its triggers are stopped, disabled and go with it: its name is free again."""
         stamped = self.store.delete_database(name)
@@ -304,7 +304,7 @@ class Engine:
         """All databases; the first column is ``database``."""
         return self.store.databases_frame()
 
-    @recorded
+    @as_event
     def set_retention(self, name: str, retention_period: str | timedelta | float | None) -> None:
         """Say how long rows of a database are visible; None: for ever."""
         ns = None if retention_period is None else as_duration_ns(retention_period)
@@ -317,7 +317,7 @@ class Engine:
         with event(self, "create_table", db=db, table=table, tags=list(tags), fields=dict(fields or {})):
             self.store.create_table(db, table, tags, dict(fields or {}))
 
-    @recorded
+    @as_event
     def delete_table(self, db: str, table: str) -> None:
         """Delete a table."""
         self.store.delete_table(db, table)
@@ -424,7 +424,7 @@ class Engine:
         with event(self, "create_last_cache", db=db, table=table, **data):
             return self.store.create_last_cache(db, table, **data)
 
-    @recorded
+    @as_event
     def delete_last_cache(self, db: str, table: str, name: str) -> None:
         """Delete a last-value cache."""
         self.store.delete_last_cache(db, table, name)
@@ -444,7 +444,7 @@ class Engine:
         with event(self, "create_distinct_cache", db=db, table=table, columns=list(columns), **data):
             return self.store.create_distinct_cache(db, table, list(columns), **data)
 
-    @recorded
+    @as_event
     def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
         """Delete a distinct-value cache."""
         self.store.delete_distinct_cache(db, table, name)
@@ -457,7 +457,7 @@ class Engine:
             raise EngineOffError(off, mend=SWITCH_ON)
         return self._code
 
-    @recorded
+    @as_event
     def write_plugin(self, filename: str, source: str) -> Path:
         """Put a plugin file into the plugin folder, replacing one that is there; gives its path.
 
@@ -583,7 +583,7 @@ class Engine:
     def _look_up(self, triggers: Iterable[Trigger]) -> dict[str, dict[str, str]]:
         return {} if self._code is None or self.closed else self._code.look_up(triggers)
 
-    @recorded
+    @as_event
     def disable_trigger(self, name: str, db: str) -> None:
         """Disable a trigger; its cache is wiped. Calling it again does nothing."""
         self.store.require_database(db)
@@ -593,7 +593,7 @@ class Engine:
             self._runtime.triggers.stop(trigger)
             self._runtime.cache.drop_trigger(trigger.key)
 
-    @recorded
+    @as_event
     def delete_trigger(self, name: str, db: str, *, force: bool = False) -> None:
         """Delete a trigger and its cache; an enabled one needs ``force``."""
         self.store.require_database(db)
@@ -604,7 +604,7 @@ class Engine:
         self._runtime.triggers.remove(trigger)
         self._runtime.cache.drop_trigger(trigger.key)
 
-    @recorded
+    @as_event
     def declare_duration(self, trigger: str, db: str, duration: str | timedelta | float) -> None:
         """Say how much virtual time each call of a trigger takes (0 unless declared), to see back-pressure.
 
@@ -749,7 +749,7 @@ class Engine:
         with event(self, "put_cached", key=key, value=copied(value), trigger=trigger, db=db, ttl=ttl):
             self._cache_of(trigger, db).put(key, value, ttl)
 
-    @recorded
+    @as_event
     def delete_cached(self, key: str, *, trigger: str | None = None, db: str | None = None) -> None:
         """Delete a value from a trigger's cache, or without ``trigger`` from the global one."""
         self._cache_of(trigger, db).delete(key)
@@ -978,7 +978,7 @@ class Engine:
         """The injected faults: id, site, fault, when, times, seen (passes), struck."""
         return self._runtime.faults.frame()
 
-    @recorded
+    @as_event
     def clear_faults(self) -> None:
         """Take all injected faults back."""
         self._runtime.set_faults(Faults())

@@ -17,7 +17,7 @@ from pe_kit.errors import EngineClosedError, UsageError
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
 
-__all__ = ["FIRING", "event", "recorded"]
+__all__ = ["FIRING", "as_event", "event"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ FIRING = frozenset({"write", "flush", "advance_to", "step", "call", "request"})
 OF_DATABASES = frozenset({"create_database", "delete_database", "set_retention"})
 
 
-def recorded(verb: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate[Engine, P], R]:
+def as_event(verb: Callable[Concatenate[Engine, P], R]) -> Callable[Concatenate[Engine, P], R]:
     """Make a method of Engine an event of its name; for plain arguments, which are recorded as they are given."""
     signature = inspect.signature(verb)
 
