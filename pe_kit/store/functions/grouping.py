@@ -82,7 +82,9 @@ def aggregate(function: str, column: pa.Array, groups: Array, count: int) -> pa.
 
     if len(groups) == count:  # each row is a group of its own
         if not (groups[1:] > groups[:-1]).all():
-            column = column.take(pa.array(np.argsort(groups)))
+            row_of = np.empty(count, np.int64)
+            row_of[groups] = np.arange(count)
+            column = column.take(pa.array(row_of))
         if function == "count":
             return column.is_valid().cast(pa.int64())
         column = column.cast(pa.float64(), safe=False) if function == "avg" else column
