@@ -126,7 +126,7 @@ class Durable:
     def _record(self, event: Event, flags: Mapping[str, Any], whole: bool = False) -> bytes:
         runtime = self._engine._runtime
         packer, asked = Packer(), event.data
-        if event.kind == "backtest" and not isinstance(asked["data"], str | Path):
+        if event.kind == "backtest" and not isinstance(asked["data"], str | Path | list | tuple):
             asked = {**asked, "data": Unwritable(type(asked["data"]).__name__)}  # its rows are among the changes
         body: dict[str, Any] = {
             "event": [event.id, event.kind, event.time_ns, event.database, packer.pack(asked)],

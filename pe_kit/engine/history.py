@@ -20,6 +20,7 @@ from pe_kit.engine.recorded import Recorded
 from pe_kit.engine.records import Event
 from pe_kit.errors import ClockError, PeKitError, UsageError, near_match
 from pe_kit.plugins.repository import PREFIX
+from pe_kit.tagged import Unwritable
 
 if TYPE_CHECKING:
     from pe_kit.engine.difference import Difference
@@ -241,6 +242,12 @@ def redo(engine: Engine, event: Event, sources: Mapping[str, str]) -> None:
         data["source"] = sources[data["filename"]]
     if event.kind == "write_plugin_directory":
         data["files"] = {path: sources.get(f"{data['name']}/{path}", text) for path, text in data["files"].items()}
+    if isinstance(data.get("data"), Unwritable):
+        raise UsageError(
+            f"event {event.id}, a {event.kind}, cannot be done again: its data was a {data['data'].kind}, "
+            "of which a data folder keeps the rows alone",
+            mend="Look at the time since the folder was opened; give backtests that are to be done again a file.",
+        )
     if event.kind == "put_cached":
         data["value"] = copied(data["value"])
     with suppress(Exception, KeyboardInterrupt):

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pe_kit.store.rows import Part
-from pe_kit.tagged import TAGS, Tags, decode, encode, unwritable
+from pe_kit.tagged import TAGS, Tags, Unwritable, decode, encode, unwritable
 
 __all__ = ["Packer", "unpack", "unwritable"]
 
@@ -33,6 +33,8 @@ class Packer:
         try:
             if isinstance(value, Path):
                 return encode(str(value))  # type: ignore[no-any-return]
+            if kind is Unwritable:
+                return {"$unwritable": value.kind}
             if kind is Part:
                 return {"$part": self._part(value)}
             if kind is pa.Table:

@@ -177,7 +177,7 @@ class TableRows:
     def _sort(self) -> Ints | None:
         only = self.parts[0]
         if len(self.parts) == 1 and only.rows is not None and only.numbers is None:  # a small write: most lie in one
-            moments = [row["time"] for row in only.rows]
+            moments: list[Any] = [row["time"] for row in only.rows]
             if 0 <= min(moments) // self._chunk_ns == max(moments) // self._chunk_ns:
                 return None
         times = np.concatenate([part.times() for part in self.parts])

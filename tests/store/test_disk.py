@@ -299,6 +299,40 @@ def test_a_backtest_that_was_left_behind_goes_on(tmp_path: Path, monkeypatch: py
         assert again.damage == ()
 
 
+def test_the_past_before_a_backtest_of_a_frame_is_not_made_up(tmp_path: Path) -> None:
+    """Its rows are stored, the frame is not: what would lack them is refused; a file is read again."""
+    data = pd.DataFrame({"time": pd.date_range("2026-01-01", periods=3, freq="min"), "v": [1.0, 2, 3]})
+    data.to_parquet(tmp_path / "data.parquet")
+    with _engine(tmp_path / "d") as engine:
+        engine.backtest([tmp_path / "data.parquet"], "home", table="m", progress=False)
+        engine.create_database("other")
+        engine.backtest(data, "other", table="m", resume=True, progress=False)
+        engine.write("m v=4 1", "other")
+    with _engine(tmp_path / "d") as engine:
+        assert engine.at(1).tables("home")["rows"].tolist() == [3]
+        assert engine.at(4).tables("other").equals(engine.tables("other"))
+        with pytest.raises(UsageError, match="event 3, a backtest, cannot be done again: its data was a DataFrame"):
+            engine.at(3)
+
+
+def test_damage_is_logged_with_its_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who does not ask ``engine.damage`` is told as well, when the piece is read."""
+    with _engine(tmp_path) as engine:
+        engine.write("cpu v=1", "home")
+        engine.checkpoint()
+    (piece,) = tmp_path.glob("tables/home/cpu/*.parquet")
+    content = bytearray(piece.read_bytes())
+    content[len(content) // 2] ^= 1
+    piece.write_bytes(content)
+    with _engine(tmp_path) as engine:
+        assert engine.query("SELECT v FROM cpu", "home").empty
+        assert (
+            caplog.messages
+            == list(engine.damage)
+            == [f"{piece}: its checksum is wrong; its 1 rows are lost, all others are readable"]
+        )
+
+
 def test_a_session_under_the_wall_clock_is_durable_too(tmp_path: Path) -> None:
     """What happens by itself between two calls is in the journal with the times that it had."""
     with Engine(data_dir=tmp_path, clock="wall", wal_flush_interval="10ms") as engine:
