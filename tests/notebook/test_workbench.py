@@ -339,7 +339,7 @@ def test_the_tree_of_causes_is_paged_and_each_run_can_be_chosen(engine: Engine, 
     assert f"runs of event {fired}" in bench.body
     engine.request("ask")
     assert "runs, newest first" in bench.body, "something new shows"
-    bench.do("runs_page", id=3)
+    bench.do("page", id=["runs", 3])
     assert re.search(r"fired \d+ run", bench.body)
     assert "runs, newest first: " in bench.body
 
@@ -382,7 +382,7 @@ def test_logs_are_filtered_and_paged(engine: Engine, bench: Workbench) -> None:
         engine.write("m f=1", "db")
     bench.do("logs", trigger="db.w", level="", text="")
     assert "1 to 50 of 120 rows" in bench.body
-    bench.do("logs_page", id=3)
+    bench.do("page", id=["logs", 3])
     assert "101 to 120 of 120 rows" in bench.body
     bench.do("logs", trigger="db.w", level="WARN", text="seen 3")
     assert "1 to 11 of 11 rows" in bench.body
@@ -393,7 +393,7 @@ def test_tables_are_paged_and_charted(engine: Engine, bench: Workbench) -> None:
     engine.load("\n".join(f"big,host=h{i % 2} f={i},g={i} {1767225600 + i}" for i in reversed(range(120))), "db")
     bench.do("table", table='["db", "big"]', page="1")
     assert bench.choices["fields"] == [["all numbers", ""], ["f", "f"], ["g", "g"]]
-    bench.do("table_page", id=3)
+    bench.do("page", id=["tables", 3])
     assert "rows 101 to 120 of 120" in bench.body
     assert re.findall(r"2026-01-01T00:01:\d\dZ", bench.body)[0] == "2026-01-01T00:01:40Z", "in the order of time"
     assert len(eval(bench.code, {"engine": engine})) == 20
@@ -530,10 +530,10 @@ def test_text_from_data_is_shown_escaped_and_cut(engine: Engine, bench: Workbenc
 
 def test_a_wrong_value_is_only_shown(bench: Workbench) -> None:
     write(bench)
-    bench.do("table_page", id="x")
+    bench.do("page", id=["tables", "x"])
     assert "✘ ValueError" in bench.status
     assert bench.pane == "triggers"
-    bench.do("table_page", id=1)
+    bench.do("page", id=["tables", 1])
     assert "rows 1 to 1 of 1" in bench.body
 
 

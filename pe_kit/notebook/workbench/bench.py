@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import re
 import threading
 import time
 from importlib import resources
@@ -31,6 +30,7 @@ from pe_kit.notebook.workbench.offers import offers, upcoming_html
 from pe_kit.notebook.workbench.panes import PANES, Panes
 from pe_kit.notebook.workbench.rows import chart_sql
 from pe_kit.notebook.workbench.signals import preview, signal_of
+from pe_kit.notebook.workbench.still import still_html
 from pe_kit.notebook.workbench.timeline import timeline_html
 
 if TYPE_CHECKING:
@@ -42,12 +42,6 @@ KEPT = 50
 """Events that can be fired again from the list."""
 _EVERY = 0.2
 """Real seconds between two looks at an engine that other cells work with."""
-_SHOWN = 40_000
-"""Characters of the last outcome that a saved notebook keeps."""
-
-_PRESSED = re.compile(r'<button[^>]* data-do="(?!(?:travel|run|event)")[^>]*>.*?</button>')
-"""Buttons that only do something; those that stand for something keep their text where there is nothing to press."""
-
 _FILES = resources.files("pe_kit.notebook.workbench")
 Values = dict[str, Any]
 
@@ -275,15 +269,15 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
             self._panes.given[pane] = before
             raise
         self.pane, self.code = pane, self._panes.line(pane, self._state)
+        if pane == "tables":
+            self._fill(pane, {"page": self._panes.given[pane].get("page", 1)})
 
     def _do_logs(self, values: Values) -> None:
         self._filter("logs", values | {"page": 1})
 
-    def _do_logs_page(self, values: Values) -> None:
-        self._filter("logs", {"page": values["id"]})
-
-    def _do_runs_page(self, values: Values) -> None:
-        self._filter("runs", {"page": values["id"], "event": None})
+    def _do_page(self, values: Values) -> None:
+        pane, number = values["id"]
+        self._filter(pane, {"page": number, "event": None})
 
     def _do_run(self, values: Values) -> None:
         runs = self._engine.runs
@@ -297,15 +291,8 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
     def _do_table(self, values: Values) -> None:
         same = values.get("table") == self._panes.given["tables"].get("table")
         self.chart = self.chart if same else ""
-        self._turn(values | {"page": int(values.get("page") or 1) if same else 1})
+        self._filter("tables", values | {"page": int(values.get("page") or 1) if same else 1})
         self.choices = self._offers()
-
-    def _do_table_page(self, values: Values) -> None:
-        self._turn({"page": values["id"]})
-
-    def _turn(self, values: Values) -> None:
-        self._filter("tables", values)
-        self._fill("tables", {"page": self._panes.given["tables"].get("page", 1)})
 
     def _do_chart(self, values: Values) -> None:
         from pe_kit.notebook.chart import chart_bundle
@@ -410,13 +397,10 @@ class Workbench(anywidget.AnyWidget):  # type: ignore[misc]
 
     def static_html(self) -> str:
         """The last state as plain HTML, for saved notebooks and exports."""
-        note = page('<div class="pe-dim">the workbench as it was; run the cell to use it</div>')
         code = page(f"<pre class='pe-code'>{data(self.code, 2000, lines=True)}</pre>") if self.code else ""
-        last = self.last if len(self.last) <= _SHOWN else page("the last outcome was too large to be kept here")
         triggers = "" if self.pane == "triggers" else looks.triggers_html(self._state)
-        body = "".join([note, self.clock, self.timeline, code, last, triggers, page(f"<b>{self.pane}</b>"), self.body])
-        body = re.sub(r"<(/?)button\b", r"<\1span", _PRESSED.sub("", body))
-        return f'<style>{self._css}</style><div class="pe-still" data-of="{self.model_id}">{body}</div>'
+        parts = [self.clock, self.timeline, code, self.last, triggers, page(f"<b>{self.pane}</b>"), self.body]
+        return still_html(self.model_id, self._css, parts)
 
     def _ipython_display_(self, **_: Any) -> None:
         """Show the widget and, for when no kernel is behind it, its state as plain HTML, which is kept up to date."""

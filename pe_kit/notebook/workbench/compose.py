@@ -31,36 +31,11 @@ TEMPLATES: dict[str, dict[str, Data]] = {
         "a bad line": {"lines": "cpu,host=a usage=0.5\ncpu,host=a usage="},
     },
     "signal": {
-        "a day's temperature": {
-            "field": "celsius",
-            "signal": "sine('1d', 4) + noise(0.3) + 21",
-            "every": "10m",
-            "points": "144",
-        },
-        "a counter that resets": {
-            "field": "total",
-            "signal": "counter(rate=2.0, resets=0.02)",
-            "every": "10s",
-            "points": "200",
-        },
-        "a random walk with gaps": {
-            "field": "level",
-            "signal": "random_walk(0.5)",
-            "spoil": "gaps(0.05)",
-            "points": "200",
-        },
-        "spikes, some late": {
-            "field": "load",
-            "signal": "noise(0.2) + spikes(0.03)",
-            "spoil": "late(0.1, by='2m')",
-            "points": "200",
-        },
-        "states": {
-            "field": "state",
-            "signal": "states(['idle', 'busy', 'down'], 0.05)",
-            "every": "1m",
-            "points": "100",
-        },
+        "a day's temperature": {"field": "celsius", "signal": "sine('1d', 4) + noise(0.3) + 21", "every": "10m"},
+        "a counter that resets": {"field": "total", "signal": "counter(rate=2.0, resets=0.02)", "every": "10s"},
+        "a random walk with gaps": {"field": "level", "signal": "random_walk(0.5)", "spoil": "gaps(0.05)"},
+        "spikes, some late": {"field": "load", "signal": "noise(0.2) + spikes(0.03)", "spoil": "late(0.1, by='2m')"},
+        "states": {"field": "state", "signal": "states(['idle', 'busy', 'down'], 0.05)", "every": "1m"},
     },
     "call": {"now": {"at": ""}, "at the beginning of 2026": {"at": "2026-01-01T00:00:00Z"}},
     "request": {

@@ -39,10 +39,10 @@ def button(do: str, given: Any, text: str, label: str = "", *, key: bool = True,
     return f'<button type="button" data-do="{do}" data-id="{of}" {more}>{text}</button>'
 
 
-def pages(do: str, number: int, last: int, said: str) -> str:
+def pages(pane: str, number: int, last: int, said: str) -> str:
     """Make the line with which pages are turned."""
-    back = button(do, number - 1, "◀", "page before", key=False) if number > 1 else ""
-    on = button(do, number + 1, "▶", "next page", key=False) if number < last else ""
+    back = button("page", [pane, number - 1], "◀", "page before", key=False) if number > 1 else ""
+    on = button("page", [pane, number + 1], "▶", "next page", key=False) if number < last else ""
     return f'<div class="pe-bar">{back}<span>{escape(said)}</span>{on}</div>'
 
 
@@ -135,7 +135,7 @@ def logs_html(state: Engine, trigger: str, level: str, text: str, number: int) -
         return page("no rows")
     said = f"{first + 1:,} to {first + len(rows):,} of {count(len(found), 'row')}, newest first"
     body = table(["level", "time", "trigger", "text"], rows, len(rows), Room(120_000), "engine.logs()")
-    return page(pages("logs_page", min(number, last), last, said) + body)
+    return page(pages("logs", min(number, last), last, said) + body)
 
 
 def rows_html(found: Page) -> str:
@@ -146,7 +146,7 @@ def rows_html(found: Page) -> str:
     types = [("", [cell(n), cell(t)]) for n, t in zip(found.columns, found.types, strict=True)]
     schema = table(["column", "type"], types, len(types), Room(30_000), "engine.query(...)")
     folded = f'<details data-key="schema"><summary>Schema: {count(len(types), "column")}</summary>{schema}</details>'
-    return page(pages("table_page", found.number, found.pages, said) + body + folded)
+    return page(pages("tables", found.number, found.pages, said) + body + folded)
 
 
 def runs_html(state: Engine, number: int, event: int | None) -> str:
@@ -165,9 +165,9 @@ def runs_html(state: Engine, number: int, event: int | None) -> str:
         found = found[-200:]
     if not found:
         return page("no runs yet" if event is None else f"event {event} fired nothing")
-    every = button("runs_page", 1, "Show all runs", key=False) if event is not None else ""
+    every = button("page", ["runs", 1], "Show all runs", key=False) if event is not None else ""
     tree = _tree(list(reversed(causes(reversed(found)))), Room(100_000))
-    return page(pages("runs_page", number, last, said) + every + tree)
+    return page(pages("runs", number, last, said) + every + tree)
 
 
 def _tree(branches: Sequence[Branch], room: Room, depth: int = 0) -> str:
