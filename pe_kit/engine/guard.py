@@ -74,18 +74,15 @@ def _insistent(ident: int) -> type[Stopped]:
 class _Watch:
     """One run under way; ``hit`` is the limit that it went over, or ``interrupt``."""
 
-    __slots__ = (
-        *("blows", "closed", "cpu", "deadline", "hit", "ident", "kind", "memory", "outer", "shields", "since"),
-    )
+    deadline = cpu = since = 0.0
+    memory = blows = shields = 0
+    hit = ""
+    kind: type[BaseException] = Stopped
+    closed = False
 
     def __init__(self, ident: int) -> None:
         self.ident = ident
         self.outer = _watches.get(ident)  # a plugin may have an engine of its own
-        self.deadline = self.cpu = self.since = 0.0
-        self.memory = self.blows = self.shields = 0
-        self.hit = ""
-        self.kind = Stopped
-        self.closed = False
 
     def strike(self, limit: str) -> None:
         """End the run: now, or when the engine's own work in it is done."""

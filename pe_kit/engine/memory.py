@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if sys.platform == "linux":
-    import resource
+    from resource import RLIM_INFINITY, RLIMIT_DATA, getrlimit, setrlimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,8 @@ class _Ceiling:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users = 0
-        self._looked = -FRESH
+        self._users = self._limit = self._allowed = 0
+        self._looked = 0.0
         self._usual = self._now = (-1, -1)
         self.open()
 
@@ -40,48 +40,52 @@ class _Ceiling:
         """Look at this process; a fork is another one."""
         self._file = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC) if self.works else -1
 
+    def _pages(self) -> tuple[int, int]:
+        """Pages that are resident, and pages of private data that are reserved."""
+        fields = os.pread(self._file, 128, 0).split()
+        return int(fields[1]), int(fields[5])
+
     def resident(self) -> int:
         """Bytes of this process that are in memory."""
-        fields = os.pread(self._file, 128, 0).split()
-        self._reserved = int(fields[5]) * _PAGE  # private data
-        return int(fields[1]) * _PAGE
-
-    def _look(self, now: float) -> None:
-        self._resident, self._looked = self.resident(), now
-        if not self._users:
-            self._usual = resource.getrlimit(resource.RLIMIT_DATA)
-            self._most = min((x for x in self._usual if x != resource.RLIM_INFINITY), default=sys.maxsize)
+        return self._pages()[0] * _PAGE
 
     def set(self, limit: int, now: float) -> int:
         """Put the ceiling ``limit`` bytes (and some room) above what there is; gives the resident bytes allowed."""
         with self._lock:
-            if now - self._looked > FRESH:
-                self._look(now)
+            if now - self._looked > FRESH or limit != self._limit:
+                self._look(limit, now)
             self._users += 1
             if self._users == 1:
-                self._now = (min(self._reserved + limit + ROOM, self._most), self._usual[1])
-                resource.setrlimit(resource.RLIMIT_DATA, self._now)
-            return self._resident + limit
+                setrlimit(RLIMIT_DATA, self._now)
+            return self._allowed
+
+    def _look(self, limit: int, now: float) -> None:
+        there, reserved = self._pages()
+        self._limit, self._looked, self._allowed = limit, now, there * _PAGE + limit
+        if not self._users:
+            self._usual = getrlimit(RLIMIT_DATA)
+            least = min((x for x in self._usual if x != RLIM_INFINITY), default=sys.maxsize)
+            self._now = (min(reserved * _PAGE + limit + ROOM, least), self._usual[1])
 
     def lift(self) -> None:
         """Take it away with the last run."""
         with self._lock:
             self._users -= 1
             if not self._users:
-                resource.setrlimit(resource.RLIMIT_DATA, self._usual)
+                setrlimit(RLIMIT_DATA, self._usual)
 
     @contextmanager
     def lifted(self) -> Iterator[None]:
         """Without it for a moment: a query that cannot allocate would end the process instead of failing."""
         with self._lock:
             if self._users:
-                resource.setrlimit(resource.RLIMIT_DATA, self._usual)
+                setrlimit(RLIMIT_DATA, self._usual)
         try:
             yield
         finally:
             with self._lock:
                 if self._users:
-                    resource.setrlimit(resource.RLIMIT_DATA, self._now)
+                    setrlimit(RLIMIT_DATA, self._now)
 
 
 CEILING = _Ceiling()
