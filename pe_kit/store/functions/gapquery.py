@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pe_kit.store.conversion import debug_type
 from pe_kit.store.functions.fill import Strategy, fill_gaps
-from pe_kit.store.functions.grouping import AGGREGATES, can_aggregate
+from pe_kit.store.functions.grouping import AGGREGATES, can_aggregate, is_no_longer
 from pe_kit.store.functions.rewriter import Rewriter, Scope
 from pe_kit.store.functions.selectors import SELECTORS
 from pe_kit.store.functions.signatures import NUMBERS, no_match
@@ -140,7 +140,8 @@ class GapQuery:
         bins = self._grid.bins()
         strategies = [a.chosen or a.default for a in values]
         try:
-            if all(a.argument for a in values) and planner.rows <= min(_MOST_GROUPED, _DENSE * len(bins)):
+            most = min(_MOST_GROUPED, _DENSE * len(bins))
+            if all(a.argument for a in values) and 0 < planner.rows <= most and is_no_longer(self._grid.source):
                 rows = planner.table(self._select(keys, [a.argument for a in values], grouped=False), in_order=True)
                 functions = [a.function for a in values]
                 if all(can_aggregate(f, c) for f, c in zip(functions, rows.columns[len(keys) :], strict=True)):

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.store.timespans import variant
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from datafusion.plan import LogicalPlan
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["AGGREGATES", "aggregate", "can_aggregate", "compacted", "numbered"]
+__all__ = ["AGGREGATES", "aggregate", "can_aggregate", "compacted", "is_no_longer", "numbered"]
 
+_NO_LONGER = frozenset({"Aggregate", "Distinct", "Filter", "Limit", "Projection", "Sort", "SubqueryAlias", "TableScan"})
 AGGREGATES = frozenset({"avg", "count", "max", "min", "sum"})
 
 
@@ -60,6 +64,13 @@ def _ranks(column: pa.Array) -> tuple[Array, int]:
     rank = np.zeros(len(encoded.dictionary) + 1, np.int64)  # the last one stands for null
     rank[:-1] = pc.rank(encoded.dictionary, "ascending", tiebreaker="dense").to_numpy()
     return rank[encoded.indices.fill_null(-1).to_numpy()], int(rank.max()) + 1
+
+
+def is_no_longer(plan: LogicalPlan) -> bool:
+    """Say whether a plan gives no more rows than the one table that it reads."""
+    if type(variant(plan)).__name__ not in _NO_LONGER:
+        return False
+    return all(is_no_longer(below) for below in plan.inputs())
 
 
 def can_aggregate(function: str, column: pa.Array) -> bool:

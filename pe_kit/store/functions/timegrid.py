@@ -25,6 +25,9 @@ _LEAST = -(2**63)
 class TimeGrid:
     """The bins of one gap-filling call.
 
+    Attributes:
+        source: the plan of the rows that are binned.
+
     Raises:
         QueryError: the arguments or the time range cannot be used. The server finds these while it plans.
     """
@@ -38,7 +41,8 @@ class TimeGrid:
         if not column:
             raise plan_error("DATE_BIN_GAPFILL requires a column as the source argument")
         source = rewriter.clause_texts({n: c for n, c in clauses.items() if n in ("from", "where")}, scope)
-        bounds = find_bounds(rewriter.planner.plan(f"{scope.with_} SELECT {column} {source}"))
+        self.source = rewriter.planner.plan(f"{scope.with_} SELECT {column} {source}")
+        bounds = find_bounds(self.source)
         if bounds.lower is None or bounds.upper is None:
             missing = "both upper and lower time bounds" if bounds.lower is bounds.upper else ""
             missing = missing or f"{'lower' if bounds.lower is None else 'upper'} time bound"

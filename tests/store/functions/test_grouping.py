@@ -60,3 +60,28 @@ def test_what_is_not_plain_or_not_a_number(database: Any, call: str) -> None:
     ours, theirs = both(database, f"select {BIN} as t, locf({call}) as x from m where {RANGE} group by 1")
     assert str(ours["x"]) == str(theirs["x"])
     assert ours.schema.equals(theirs.schema)
+
+
+@pytest.mark.parametrize(
+    ("source", "ours"),
+    [
+        ("m", True),
+        ("(select distinct time, i from m order by i limit 9) as x", True),
+        ("(select a.time, a.i from m as a join m as b on a.i = b.i)", False),
+        ("m, (select 1 as one)", False),
+        ("(select time, unnest(make_array(1, 2)) as i from m)", False),
+        ("(select time, i from m union all select time, i from m)", False),
+        ("generate_series(timestamp '1970-01-01', timestamp '1970-01-02', interval '1 hour') as g(time)", False),
+    ],
+)
+def test_rows_that_may_be_many_are_left_to_datafusion(
+    database: Any, monkeypatch: pytest.MonkeyPatch, source: str, ours: bool
+) -> None:
+    """It need not hold them all at once."""
+    database.put("m", {"time": [0, 1, 11], "i": [1, 2, 3]})
+    seen: list[Any] = []
+    fill = gapquery.fill_gaps
+    monkeypatch.setattr(gapquery, "fill_gaps", lambda *args: seen.append(len(args) == 5) or fill(*args))
+    rows = database.rows(f"select {BIN} as t, count(*) from {source} where {RANGE} group by 1")
+    assert len(rows) == 4
+    assert seen == [ours]
