@@ -28,7 +28,7 @@ FLOORS = (
 DOORS = {
     "engine": {
         *("freeze", "backtest", "serve", "workbench", "plot", "play", "fidelity", "topology"),
-        *("__repr__", "writes"),
+        *("sweep_faults", "__repr__", "writes"),
     },
 }
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}

@@ -36,7 +36,6 @@ from pe_kit.engine.pluginenv import PluginEnvironment
 from pe_kit.engine.records import Event
 from pe_kit.engine.request import as_request, method_allowed, not_found, not_routed
 from pe_kit.engine.runtime import Progress, Runtime
-from pe_kit.engine.sweep import sweep_faults
 from pe_kit.engine.system import add_system_sources
 from pe_kit.engine.topology import Topology, topology
 from pe_kit.engine.track import Tracker
@@ -984,18 +983,20 @@ class Engine:
         self._runtime.set_faults(Faults())
 
     def sweep_faults(
-        self, scenario: Callable[[Engine], Any], *, progress: Callable[[int, int], None] | None = None
+        self, scenario: Callable[[Engine], Any], *, progress: Callable[[int, int], None] | bool = True
     ) -> pd.DataFrame:
         """Run a scenario once for every site it passes and every fault that site can have.
 
         Args:
             scenario: a function of one Engine, called with a copy of this one each time.
-            progress: called with (runs done, runs to do).
+            progress: True shows a line; a function is called with (runs done, runs to do).
 
         Returns:
             One row a run: site, nth, trigger, detail, fault, verdict (survived, lost data, wrote twice, raised,
             disabled itself), difference (the first one from the clean run).
         """
+        from pe_kit.backtest.faultsweep import sweep_faults
+
         return sweep_faults(self, scenario, progress)
 
     def restart(self, *, keep_cache: bool | None = None) -> None:

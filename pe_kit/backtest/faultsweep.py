@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.backtest.progress import progress_line, remaining
 from pe_kit.engine.checkpoint import Checkpoint
 from pe_kit.engine.difference import Difference, diff_states
 from pe_kit.engine.faults import FAULTS, Faults, Pass
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_faults"]
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True, slots=True)
 class _Result:
@@ -31,13 +32,15 @@ class _Result:
     failure: str
 
 
-def sweep_faults(engine: Engine, scenario: Callable[[Engine], Any], progress: Progress | None = None) -> pd.DataFrame:
+def sweep_faults(
+    engine: Engine, scenario: Callable[[Engine], Any], progress: Callable[[int, int], None] | bool = True
+) -> pd.DataFrame:
     """Run a scenario once as it is, then once for each site and fault.
 
     Args:
         engine: every run starts from a copy of it as it is now.
         scenario: a function of one Engine; it must do the same each time.
-        progress: called with (runs done, runs to do).
+        progress: True shows a line; a function is called with (runs done, runs to do).
 
     Returns:
         One row a run: site, nth (which pass of the site), trigger, detail, fault, verdict (``survived``, ``lost data``,
@@ -54,20 +57,19 @@ def sweep_faults(engine: Engine, scenario: Callable[[Engine], Any], progress: Pr
     start = Checkpoint.of(engine, engine._history.count)
     clean = _run(engine, start, scenario, None, trace)
     cases = list(_cases(trace))
-    rows = []
-    try:
-        for done, (moment, nth, fault) in enumerate(cases):
-            if progress is not None:
-                progress(done, len(cases))
+    rows, began = [], time.perf_counter()
+    with closing(clean.engine), progress_line() as line:
+        for done, (moment, nth, fault) in enumerate(cases, 1):
             result = _run(engine, start, scenario, (moment.site, fault, nth), None)
             difference = diff_states(clean.engine, result.engine)
             verdict = _verdict(clean, result, difference)
             rows.append([*moment[:1], nth, *moment[1:], fault, verdict, _first(difference, result)])
             result.engine.close()
-        if progress is not None:
-            progress(len(cases), len(cases))
-    finally:
-        clean.engine.close()
+            if callable(progress):
+                progress(done, len(cases))
+            elif progress:
+                took = time.perf_counter() - began
+                line.show(took, f"{done} of {len(cases)} runs{remaining(done / len(cases), took)}")
     return pd.DataFrame(rows, columns=["site", "nth", "trigger", "detail", "fault", "verdict", "difference"])
 
 
@@ -98,6 +100,7 @@ def _run(
         scenario(twin)
     except Exception as error:
         if case is None:  # nothing was made to fail
+            twin.close()
             raise
         failure = f"the scenario raised {describe_error(error)}"
     runs = list(twin.runs)[first:]
