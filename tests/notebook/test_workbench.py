@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from pe_kit import Engine
+from pe_kit.notebook.chart import warm_up
 from pe_kit.notebook.workbench import Workbench
 from pe_kit.notebook.workbench.compose import check_lines
 
@@ -401,6 +403,16 @@ def test_tables_are_paged_and_charted(engine: Engine, bench: Workbench) -> None:
     bench.do("chart", table='["db", "big"]', field="g")
     assert "<svg" in bench.chart
     assert bench.code == """engine.plot('SELECT time, "host", "g" FROM "big" ORDER BY time', 'db')"""
+
+
+def test_what_draws_is_started_while_somebody_looks_at_a_table(bench: Workbench) -> None:
+    asked: list[Any] = []
+    bench._loop = SimpleNamespace(call_later=lambda seconds, work: asked.append(work))  # a kernel's
+    bench.do("pane", pane="cache")
+    assert asked == []
+    bench.do("pane", pane="tables")
+    asked[0]()
+    assert warm_up.cache_info().currsize == 1
 
 
 def test_a_page_that_there_is_not_is_the_nearest_in_the_line_of_python_too(bench: Workbench) -> None:
