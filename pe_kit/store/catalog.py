@@ -77,12 +77,7 @@ class Catalog:
         return self.state.databases
 
     def database(self, name: str) -> DatabaseDef:
-        """Give a live database.
-
-        Raises:
-            DatabaseNotFoundError: there is none of that name.
-            ConflictError: it was deleted.
-        """
+        """Give a live database. Raises DatabaseNotFoundError; ConflictError if it was deleted."""
         found = self.databases.get(name)
         if found is None:
             self._check_deleted(name)
@@ -90,11 +85,7 @@ class Catalog:
         return found
 
     def table(self, database: str, name: str) -> TableDef:
-        """Give a table.
-
-        Raises:
-            DatabaseNotFoundError: no such database. NotFoundError: no such table. ConflictError: deleted.
-        """
+        """Give a table. Raises as :meth:`database`, and NotFoundError."""
         db = self.database(database)
         found = db.tables.get(name)
         if found is None:
@@ -106,11 +97,7 @@ class Catalog:
         return found
 
     def modifiable(self, name: str) -> DatabaseDef:
-        """Give a live database whose triggers, tables and caches may be changed.
-
-        Raises:
-            DatabaseNotFoundError, ConflictError: as :meth:`database`. ServerError: it is ``_internal``.
-        """
+        """Give a live database that may be changed. Raises as :meth:`database`, and ServerError for ``_internal``."""
         if name == INTERNAL:
             raise ServerError("cannot modify internal db", mend="The database _internal belongs to the server.")
         return self.database(name)
@@ -131,19 +118,14 @@ class Catalog:
         self.put(DatabaseDef(name, retention_ns))
 
     def set_retention(self, name: str, retention_ns: int | None) -> None:
-        """Set how long rows stay visible; None: for ever.
-
-        Raises:
-            DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
-        """
+        """Set how long rows stay visible; None: for ever. Raises as :meth:`modifiable`."""
         self._named(name)
         self.put(replace(self.modifiable(name), retention_ns=retention_ns))
 
     def delete_database(self, name: str, now_ns: int) -> str:
         """Soft-delete a database: it gets a new name, which is given, so that its name can be used again.
 
-        Raises:
-            DatabaseNotFoundError: no such database. ConflictError: deleted. ServerError: it is ``_internal``.
+        Raises as :meth:`modifiable`.
         """
         if name == INTERNAL:
             raise ServerError("cannot delete internal db", mend="The database _internal belongs to the server.")
@@ -157,9 +139,7 @@ class Catalog:
     def delete_table(self, database: str, name: str, now_ns: int) -> None:
         """Soft-delete a table: it gets a new name, so that its name can be used again.
 
-        Raises:
-            DatabaseNotFoundError: no such database. NotFoundError: no such table. ConflictError: deleted.
-            ServerError: the database is ``_internal``.
+        Raises as :meth:`modifiable` and :meth:`table`.
         """
         db, table = self.modifiable(database), self.table(database, name)
         stamped = _stamped(name, now_ns, db.deleted)

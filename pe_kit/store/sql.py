@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -254,16 +255,13 @@ _CLOCKS = (
     ("current_date", "date32"),
     ("current_time", "time64[ns]"),
 )
-_options_made: list[Any] = []
 
 
+@cache
 def _options() -> Any:
-    if not _options_made:
-        from datafusion import SQLOptions
+    from datafusion import SQLOptions
 
-        refusing = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
-        _options_made.append(refusing)
-    return _options_made[0]
+    return SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
 
 
 def as_scalars(params: Mapping[str, Any] | None) -> dict[str, pa.Scalar]:
