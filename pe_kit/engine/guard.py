@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from time import monotonic, sleep, thread_time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -37,11 +37,10 @@ PATIENCE = 0.2  # real seconds that threads of a stopped plugin have to end
 LATE = 1.0  # real seconds after which a stop counts as late
 INSIST = 3  # from this blow on each brings the next
 _MAIN = threading.main_thread().ident
-_SIGNAL = getattr(signal, "SIGURG", None)  # ignored by default, and used by nearly nobody
+_SIGNAL: int = getattr(signal, "SIGURG", 0)  # ignored by default, and used by nearly nobody
 _get_ident = threading.get_ident
 _watches: dict[int, _Watch] = {}  # thread -> the plugin run in it
-_signals: list[int] = []  # the one that is taken, if any
-_ALARM = getattr(signal, "SIGALRM", None)
+_ALARM: int = getattr(signal, "SIGALRM", 0)
 _alarm_at = 0.0  # when it goes off next
 _striking = threading.Lock()
 _raise_in = ctypes.pythonapi["PyThreadState_SetAsyncExc"]  # at the thread's next jump back or call
@@ -94,8 +93,8 @@ class _Watch:
             self.blows += 1
             if self.blows == INSIST:
                 self.kind = _insistent(self.ident)
-            if self.ident == _MAIN and _signals:
-                signal.pthread_kill(self.ident, _signals[0])
+            if self.ident == _MAIN and _have(_SIGNAL, _on_signal):
+                signal.pthread_kill(self.ident, _SIGNAL)
             else:
                 _throw(self.ident, self.kind)
 
@@ -182,19 +181,22 @@ def _set_alarm(now: float, deadline: float) -> None:
     run under way is set anew.
     """
     global _alarm_at
-    if _ALARM is not None and signal.getsignal(_ALARM) is _on_alarm:
+    if _have(_ALARM, _on_alarm):
         _alarm_at = deadline + TICK if deadline else 0.0
         signal.setitimer(signal.ITIMER_REAL, max(_alarm_at - now, 0.0), TICK)
 
 
+@cache
 def _take_signals() -> None:
     """Take two signals in the main thread, unless someone else has them."""
-    if _ALARM is not None and signal.getsignal(_ALARM) == signal.SIG_DFL:
-        signal.signal(_ALARM, _on_alarm)
-        atexit.register(_set_alarm, 0.0, 0.0)  # it would end the process when the interpreter has let go of it
-    if _SIGNAL is not None and signal.getsignal(_SIGNAL) == signal.SIG_DFL:
-        signal.signal(_SIGNAL, _on_signal)
-        _signals.append(_SIGNAL)
+    for number, handler in ((_SIGNAL, _on_signal), (_ALARM, _on_alarm)):
+        if number and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, handler)
+    atexit.register(_set_alarm, 0.0, 0.0)  # it would end the process when the interpreter has let go of it
+
+
+def _have(number: int, handler: Callable[[int, FrameType | None], None]) -> bool:
+    return number > 0 and signal.getsignal(number) is handler
 
 
 def interrupt_plugin() -> bool:
@@ -312,7 +314,7 @@ class Guard:
             RunLimitError: it went over a limit. KeyboardInterrupt: Ctrl-C. BaseException: what it raised.
         """
         watch, value, error = _Watch(_get_ident()), None, None
-        if not _signals and watch.ident == _MAIN:
+        if watch.ident == _MAIN:
             _take_signals()
         try:
             try:
