@@ -36,8 +36,8 @@ def plugins(
     if folder is None and data_dir is None and not os.environ.get("INFLUXDB3_PLUGIN_DIR"):
         raise UsageError("there is no plugin folder", mend="Name one, or set INFLUXDB3_PLUGIN_DIR.")
     with Engine(data_dir=data_dir, plugin_dir=folder or ...) as engine:
-        registry, where = engine._code.registry if engine._code is not None else None, engine.plugin_dir
-        assert registry is not None
+        assert engine._code is not None
+        registry, where = engine._code.registry, engine.plugin_dir
         found = [
             (one, [v.hash[:12] for v in registry.versions(one.filename)])
             for one in registry.plugins(engine._runtime.triggers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -14,17 +13,21 @@ from pe_kit.errors import ClockError, DurationError, UsageError
 from pe_kit.server.asking import Ask, Given, Reply, refused
 from pe_kit.server.formats import FORMATS
 from pe_kit.server.querying import result
-from pe_kit.server.service import Service
+from pe_kit.server.service import Routes, Service
 from pe_kit.server.tokens import Tokens
 
-__all__ = ["ROUTES", "TOKEN"]
+__all__ = ["NO_TOKENS", "ROUTES", "TOKEN"]
 
-Handler = Callable[[Service, Ask], Reply]
-
+ROUTES = Routes()
+TOKEN = "/api/v3/configure/token"
+NO_TOKENS = "endpoint disabled, started without auth"
+_DATABASE, _TABLE = "/api/v3/configure/database", "/api/v3/configure/table"
+_LAST, _DISTINCT = "/api/v3/configure/last_cache", "/api/v3/configure/distinct_cache"
 _TYPES = ("utf8", "int64", "uint64", "float64", "bool")
 
 
-def list_databases(service: Service, ask: Ask) -> Reply:
+@ROUTES.on("GET", _DATABASE)
+def _list_databases(service: Service, ask: Ask) -> Reply:
     """All databases by name; with ``show_deleted`` the deleted ones too, after the others."""
     given = ask.by_query()
     form = FORMATS[given.choice("format", tuple(FORMATS))]
@@ -36,18 +39,17 @@ def list_databases(service: Service, ask: Ask) -> Reply:
     return result(pa.table({"iox::database": pa.array(live + gone, pa.string()), "deleted": flags}), form)
 
 
-def create_database(service: Service, ask: Ask) -> Reply:
-    """A new database."""
+@ROUTES.on("POST", _DATABASE)
+def _create_database(service: Service, ask: Ask) -> None:
     given = ask.by_json()
     service.engine.create_database(given.text("db"), retention_period=_period(given))
-    return Reply()
 
 
-def update_database(service: Service, ask: Ask) -> Reply:
+@ROUTES.on("PUT", _DATABASE)
+def _update_database(service: Service, ask: Ask) -> None:
     """Another retention; none clears it."""
     given = ask.by_json()
     service.engine.set_retention(given.text("db"), _period(given))
-    return Reply()
 
 
 def _period(given: Given) -> str | None:
@@ -61,17 +63,16 @@ def _period(given: Given) -> str | None:
     return text
 
 
-def delete_database(service: Service, ask: Ask) -> Reply:
-    """A soft delete."""
+@ROUTES.on("DELETE", _DATABASE)
+def _delete_database(service: Service, ask: Ask) -> None:
     given = ask.by_query()
     db = given.text("db")
     _check_deletion(given)
     service.engine.delete_database(db)
-    return Reply()
 
 
-def set_retention(service: Service, ask: Ask) -> Reply:
-    """The retention alone."""
+@ROUTES.on("POST", f"{_DATABASE}/retention_period")
+def _set_retention(service: Service, ask: Ask) -> Reply:
     given = ask.by_query()
     db, duration = given.text("db"), given.text("duration")
     try:
@@ -82,28 +83,27 @@ def set_retention(service: Service, ask: Ask) -> Reply:
     return Reply(204)
 
 
-def clear_retention(service: Service, ask: Ask) -> Reply:
-    """Keep rows for ever."""
+@ROUTES.on("DELETE", f"{_DATABASE}/retention_period")
+def _clear_retention(service: Service, ask: Ask) -> Reply:
     service.engine.set_retention(ask.by_query().text("db"), None)
     return Reply(204)
 
 
-def create_table(service: Service, ask: Ask) -> Reply:
+@ROUTES.on("POST", _TABLE)
+def _create_table(service: Service, ask: Ask) -> None:
     """A new table, and its database if need be."""
     given = ask.by_json()
     db, table, tags = given.text("db"), given.text("table"), given.texts("tags")
     fields = {field.text("name"): field.choice("type", _TYPES) for field in given.items("fields")}
     service.engine.create_table(db, table, tags, fields=fields)
-    return Reply()
 
 
-def delete_table(service: Service, ask: Ask) -> Reply:
-    """A soft delete."""
+@ROUTES.on("DELETE", _TABLE)
+def _delete_table(service: Service, ask: Ask) -> None:
     given = ask.by_query()
     db, table = given.text("db"), given.text("table")
     _check_deletion(given)
     service.engine.delete_table(db, table)
-    return Reply()
 
 
 def _check_deletion(given: Given) -> None:
@@ -115,7 +115,8 @@ def _check_deletion(given: Given) -> None:
             raise refused(400, "Cannot parse the timestamp: input contains invalid characters") from None
 
 
-def create_last_cache(service: Service, ask: Ask) -> Reply:
+@ROUTES.on("POST", _LAST)
+def _create_last_cache(service: Service, ask: Ask) -> Reply:
     """A last-value cache; ``ttl`` in seconds."""
     given = ask.by_json()
     db, table, count = given.text("db"), given.text("table"), given.number("count", 1)
@@ -131,7 +132,8 @@ def create_last_cache(service: Service, ask: Ask) -> Reply:
     return Reply.of_json({"db": db, "table": table, "name": name, **options}, 201)
 
 
-def create_distinct_cache(service: Service, ask: Ask) -> Reply:
+@ROUTES.on("POST", _DISTINCT)
+def _create_distinct_cache(service: Service, ask: Ask) -> Reply:
     """A distinct-value cache; ``max_age`` in seconds."""
     given = ask.by_json()
     db, table, columns = given.text("db"), given.text("table"), given.texts("columns")
@@ -142,61 +144,58 @@ def create_distinct_cache(service: Service, ask: Ask) -> Reply:
     return Reply.of_json({"db": db, "table": table, "name": name, "columns": columns, **options}, 201)
 
 
-def delete_last_cache(service: Service, ask: Ask) -> Reply:
-    """Delete a last-value cache."""
+@ROUTES.on("DELETE", _LAST)
+def _delete_last_cache(service: Service, ask: Ask) -> None:
     given = ask.by_either()
     service.engine.delete_last_cache(given.text("db"), given.text("table"), given.text("name"))
-    return Reply()
 
 
-def delete_distinct_cache(service: Service, ask: Ask) -> Reply:
-    """Delete a distinct-value cache."""
+@ROUTES.on("DELETE", _DISTINCT)
+def _delete_distinct_cache(service: Service, ask: Ask) -> None:
     given = ask.by_either()
     service.engine.delete_distinct_cache(given.text("db"), given.text("table"), given.text("name"))
-    return Reply()
 
 
 def _tokens(service: Service) -> Tokens:
     if service.tokens is None:
-        raise refused(405, "endpoint disabled, started without auth")
+        raise refused(405, NO_TOKENS)
     return service.tokens
 
 
-def create_operator(service: Service, ask: Ask) -> Reply:
+@ROUTES.on("POST", f"{TOKEN}/admin")
+def _create_operator(service: Service, _: Ask) -> Reply:
     """The operator's token: there is one since the start."""
-    del ask
     return Reply.of_json(_tokens(service).create("_admin"), 201, "json")
 
 
-def regenerate_operator(service: Service, ask: Ask) -> Reply:
-    """Another token for the operator."""
-    del ask
+@ROUTES.on("POST", f"{TOKEN}/admin/regenerate")
+def _regenerate_operator(service: Service, _: Ask) -> Reply:
     return Reply.of_json(_tokens(service).regenerate(), 201, "json")
 
 
-def create_token(service: Service, ask: Ask) -> Reply:
-    """A named token."""
+@ROUTES.on("POST", f"{TOKEN}/named_admin")
+def _create_token(service: Service, ask: Ask) -> Reply:
     tokens, given = _tokens(service), ask.by_json()
     return Reply.of_json(tokens.create(given.text("token_name"), given.number("expiry_secs", None)), 201, "json")
 
 
-def delete_token(service: Service, ask: Ask) -> Reply:
-    """Delete a named token."""
+@ROUTES.on("DELETE", TOKEN)
+def _delete_token(service: Service, ask: Ask) -> None:
     tokens = _tokens(service)
     tokens.delete(ask.by_query().text("token_name"))
-    return Reply()
 
 
-def read_clock(service: Service, ask: Ask) -> Reply:
+@ROUTES.on("GET", "/pe/clock")
+def _read_clock(service: Service, _: Ask) -> Reply:
     """The kit's own: what time it is in the engine."""
-    del ask
     engine = service.engine
     if not engine.is_virtual:
         raise refused(404, "Not found")
     return Reply.of_json({"now": engine.now.isoformat(), "now_ns": engine.now_ns})
 
 
-def move_clock(service: Service, ask: Ask) -> Reply:
+@ROUTES.on("POST", "/pe/clock")
+def _move_clock(service: Service, ask: Ask) -> Reply:
     """The kit's own: let virtual time pass, ``{"advance": "10m"}`` or ``{"advance_to": "2026-01-01T00:00:00Z"}``."""
     if not service.engine.is_virtual:
         raise refused(404, "Not found")
@@ -208,27 +207,3 @@ def move_clock(service: Service, ask: Ask) -> Reply:
         raise refused(400, error.message) from None
     seen = {"now": service.engine.now.isoformat(), "now_ns": service.engine.now_ns}
     return Reply.of_json({**seen, "runs": len(outcome.runs) + outcome.dropped_runs, "ok": outcome.ok})
-
-
-_DATABASE, _TABLE = "/api/v3/configure/database", "/api/v3/configure/table"
-TOKEN = "/api/v3/configure/token"
-ROUTES: dict[tuple[str, str], Handler] = {
-    ("GET", _DATABASE): list_databases,
-    ("POST", _DATABASE): create_database,
-    ("PUT", _DATABASE): update_database,
-    ("DELETE", _DATABASE): delete_database,
-    ("POST", f"{_DATABASE}/retention_period"): set_retention,
-    ("DELETE", f"{_DATABASE}/retention_period"): clear_retention,
-    ("POST", _TABLE): create_table,
-    ("DELETE", _TABLE): delete_table,
-    ("POST", "/api/v3/configure/last_cache"): create_last_cache,
-    ("DELETE", "/api/v3/configure/last_cache"): delete_last_cache,
-    ("POST", "/api/v3/configure/distinct_cache"): create_distinct_cache,
-    ("DELETE", "/api/v3/configure/distinct_cache"): delete_distinct_cache,
-    ("POST", f"{TOKEN}/admin"): create_operator,
-    ("POST", f"{TOKEN}/admin/regenerate"): regenerate_operator,
-    ("POST", f"{TOKEN}/named_admin"): create_token,
-    ("DELETE", TOKEN): delete_token,
-    ("GET", "/pe/clock"): read_clock,
-    ("POST", "/pe/clock"): move_clock,
-}

@@ -11,13 +11,14 @@ import pyarrow as pa
 from pe_kit.errors import DatabaseNotFoundError, QueryError
 from pe_kit.server.asking import Ask, Given, Reply, refused
 from pe_kit.server.formats import CONTENT_TYPES, FORMATS, encode
-from pe_kit.server.service import Service
+from pe_kit.server.service import Routes, Service
 
 if TYPE_CHECKING:
     from pe_kit.engine.engine import Engine
 
-__all__ = ["influxql_table", "query_influxql", "query_sql", "query_v1", "result"]
+__all__ = ["ROUTES", "influxql_table", "result"]
 
+ROUTES = Routes()
 NO_INFLUXQL = "InfluxQL is not part of pe-kit, except SHOW DATABASES and SHOW MEASUREMENTS: query with SQL instead"
 _ACCEPTED = {
     "": "json",
@@ -28,21 +29,22 @@ _ACCEPTED = {
 }
 
 
-def query_sql(service: Service, ask: Ask) -> Reply:
-    """``GET`` and ``POST /api/v3/query_sql``."""
+@ROUTES.on("GET POST", "/api/v3/query_sql")
+def _query_sql(service: Service, ask: Ask) -> Reply:
     accepted, given = _accepted(ask), _given(ask)
     db, sql, form, params = given.text("db"), given.text("q"), _format(given, accepted), _params(given, ask)
     return result(service.engine.query_arrow(sql, db, params=params), form)
 
 
-def query_influxql(service: Service, ask: Ask) -> Reply:
-    """``GET`` and ``POST /api/v3/query_influxql``."""
+@ROUTES.on("GET POST", "/api/v3/query_influxql")
+def _query_influxql(service: Service, ask: Ask) -> Reply:
     accepted, given = _accepted(ask), _given(ask)
     return result(influxql_table(service.engine, given.text("q"), given.text("db", None)), _format(given, accepted))
 
 
-def query_v1(service: Service, ask: Ask) -> Reply:
-    """``GET`` and ``POST /query``: the same two statements in the form of InfluxDB 1."""
+@ROUTES.on("GET POST", "/query")
+def _query_v1(service: Service, ask: Ask) -> Reply:
+    """The same two statements in the form of InfluxDB 1."""
     form = Ask("GET", ask.path, ask.body.decode("utf-8", "replace"), ask.headers) if not ask.query else ask
     given = form.by_query(missing="missing query parameters 'db' and 'q'")
     table = influxql_table(service.engine, given.text("q"), given.text("db", None))

@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING
 from pe_kit.errors import InvalidNameError, ServerError, json_body
 from pe_kit.lineprotocol.timestamps import as_precision
 from pe_kit.server.asking import Ask, Reply, as_json, refused
-from pe_kit.server.service import Service
+from pe_kit.server.service import Routes, Service
 from pe_kit.store.frames import as_payload
 from pe_kit.store.refusal import write_buffer_text
 
 if TYPE_CHECKING:
     from pe_kit.server.asking import Given
 
-__all__ = ["write_v1", "write_v2", "write_v3"]
+__all__ = ["ROUTES"]
 
+ROUTES = Routes()
 _CODES = {401: "unauthorized", 403: "forbidden", 404: "not found", 413: "request too large", 500: "internal error"}
 _LEGACY = ("s", "second", "millisecond", "ms", "microsecond", "u", "us", "n", "nanosecond", "ns")
 
 
-def write_v3(service: Service, ask: Ask) -> Reply:
-    """``POST /api/v3/write_lp``."""
+@ROUTES.on("POST", "/api/v3/write_lp")
+def _write_v3(service: Service, ask: Ask) -> Reply:
+    """Lines; the good ones are kept unless the caller wants all or none."""
     given = ask.by_query(missing="missing query parameter 'db'")
     db, precision = given.text("db"), given.text("precision", "auto")
     try:
@@ -33,8 +35,9 @@ def write_v3(service: Service, ask: Ask) -> Reply:
     return Reply(204)
 
 
-def write_v2(service: Service, ask: Ask) -> Reply:
-    """``POST /api/v2/write``: the bucket is the database; all errors have a code."""
+@ROUTES.on("POST", "/api/v2/write")
+def _write_v2(service: Service, ask: Ask) -> Reply:
+    """The bucket is the database; all errors have a code."""
     try:
         given = _legacy(ask, "org/bucket")
         bucket, precision = given.text("bucket", ""), given.choice("precision", _LEGACY, "ns")
@@ -52,8 +55,9 @@ def write_v2(service: Service, ask: Ask) -> Reply:
         raise _with_code(error, f"write buffer error: {write_buffer_text(error)}") from None
 
 
-def write_v1(service: Service, ask: Ask) -> Reply:
-    """``POST /write``: a retention policy that has a name becomes part of the database's name."""
+@ROUTES.on("POST", "/write")
+def _write_v1(service: Service, ask: Ask) -> Reply:
+    """A retention policy that has a name becomes part of the database's name."""
     try:
         given = _legacy(ask, "db")
         db, precision = given.text("db"), given.choice("precision", _LEGACY, "ns")

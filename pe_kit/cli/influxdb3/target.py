@@ -109,33 +109,21 @@ class Local:
         self, method: str, path: str, *, query: Query = None, json: Any = None, body: bytes | None = None
     ) -> bytes:
         """Do what a request asks; see :class:`Target`."""
-        from pe_kit.server import configuring, programming
         from pe_kit.server.asking import Ask, as_json
-        from pe_kit.server.querying import query_influxql, query_sql
-        from pe_kit.server.writing import write_v3
+        from pe_kit.server.routes import handler_of
 
-        routes = (
-            configuring.ROUTES
-            | programming.ROUTES
-            | {
-                ("POST", "/api/v3/write_lp"): write_v3,
-                ("POST", "/api/v3/query_sql"): query_sql,
-                ("POST", "/api/v3/query_influxql"): query_influxql,
-            }
-        )
         headers = {} if json is None else {"content-type": "application/json"}
         body = body if json is None else as_json(json)
         try:
             if path.startswith(_INSTALL):
                 return self._install(json)
-            reply = routes[method, path](self._service, Ask(method, path, _encoded(query), headers, body or b""))
+            ask = Ask(method, path, _encoded(query), headers, body or b"")
+            reply = handler_of(method, path)(self._service, ask)
         except PartialWriteError as error:
             raise _refusal(error.status, error.body, "\n".join(e.where() for e in error.errors[:5])) from None
         except ServerError as error:
             raise _refusal(error.status, error.body, error.mend) from None
-        if reply.status >= 400:
-            raise _refusal(reply.status, reply.body.decode())
-        return reply.body
+        return reply.body if reply is not None else b""
 
     def _install(self, given: Mapping[str, Any]) -> bytes:
         """Say that an install failed, which the server does not."""
