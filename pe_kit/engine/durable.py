@@ -99,7 +99,7 @@ class Durable:
         """Between two moments of virtual time: write down a part of a long call."""
         if self._pending >= PART_BYTES and self._engine._clock.virtual and self._engine._runtime.quiet:
             self.commit(part=True)
-            self.after_event(self._engine._runtime.collector, part=True)
+            self.after_event(self._engine._runtime.collector)
 
     def commit(self, sync: bool = False, part: bool = False, refused: bool = False) -> None:
         """Write down the events that are not yet, the newest of them with all changes.
@@ -170,17 +170,17 @@ class Durable:
 
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
-    def after_event(self, collector: Collector | None, part: bool = False) -> None:
+    def after_event(self, collector: Collector | None) -> None:
         """Make a checkpoint when the journal has grown enough; a failure is a note, the journal has it all."""
         segment = self.folder.segment
         if segment is not None and segment.size >= CHECKPOINT_BYTES and self.failed is None:
             try:
-                self.checkpoint(part)
+                self.checkpoint()
             except StorageError as error:
                 if collector is not None:
                     collector.note(error.message)
 
-    def checkpoint(self, part: bool = False) -> None:
+    def checkpoint(self) -> None:
         """Write new rows as Parquet, begin a new segment of the journal, remove what is not needed any more.
 
         Raises:
@@ -195,7 +195,7 @@ class Durable:
             packer = Packer()
             image = store_image(engine.store, packer.pack, folder.path)
             number = segment.number + 1
-            data = self._state(image, packer, part)
+            data = self._state(image, packer)
             folder.append_to(number)
             self._append(written(self._opening()), True)
             folder.save_state(number, data)
@@ -209,7 +209,7 @@ class Durable:
                 mend="Make room on the disk and call engine.checkpoint() again.",
             ) from error
 
-    def _state(self, image: dict[str, Any], packer: Packer, part: bool) -> bytes:
+    def _state(self, image: dict[str, Any], packer: Packer) -> bytes:
         engine, runtime = self._engine, self._engine._runtime
         head = {
             **self._opening(), "store": image, "event": engine._history.count, "now": engine.now_ns,

@@ -61,7 +61,7 @@ def _database_image(found: DatabaseDef, live: Database | None, root: Path) -> di
         for name, table in image["tables"].items():
             chunks, table["end"] = live.table(name).pieces()
             stored = [chunk for chunk in chunks if isinstance(chunk, StoredChunk)]
-            table["pieces"] = [{"file": c.path.relative_to(root).as_posix(), **c.facts} for c in stored]
+            table["pieces"] = [{**c.facts, "file": c.path.relative_to(root).as_posix()} for c in stored]
         image["last"] = [asdict(d) for d in live.last.definitions()]
         image["distinct"] = [asdict(d) for d in live.distinct.definitions()]
     return image

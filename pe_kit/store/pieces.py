@@ -22,7 +22,6 @@ from pe_kit.store.upsert import Chunk
 __all__ = ["CACHED_BYTES", "PieceCache", "StoredChunk"]
 
 CACHED_BYTES = 512 * 1024 * 1024
-_FACTS = ("rows", "low", "high", "sorted", "rising", "bytes", "crc")
 
 
 class PieceCache:
@@ -62,23 +61,21 @@ class PieceCache:
 
 
 class StoredChunk(Chunk):
-    """A chunk whose rows lie in a file. A damaged one is empty from the moment that this is noticed."""
+    """A chunk whose rows lie in a file. A damaged one is empty from the moment that this is noticed.
 
-    __slots__ = ("__weakref__", "_cache", "_held", "path", "rows", "size", "sum")
+    Attributes:
+        facts: what the catalog of pieces says of it.
+    """
+
+    __slots__ = ("__weakref__", "_cache", "_held", "facts", "path")
     path: Path
-    rows: int
-    size: int
-    sum: int
+    facts: dict[str, Any]
     _cache: PieceCache
     _held: pa.RecordBatch | None
 
     def __init__(self, path: Path, facts: dict[str, Any], cache: PieceCache) -> None:
-        for name, value in (
-            *(("low", facts["low"]), ("high", facts["high"]), ("sorted", facts["sorted"])),
-            *(("rising", facts["rising"]), ("start", 0), ("numbers", None), ("words", {})),
-            *(("path", path), ("rows", facts["rows"]), ("size", facts["bytes"]), ("sum", facts["crc"])),
-            *(("_cache", cache), ("_held", None)),
-        ):
+        own = {"path": path, "facts": facts, "_cache": cache, "_held": None, "start": 0, "numbers": None, "words": {}}
+        for name, value in {**own, **{fact: facts[fact] for fact in ("low", "high", "sorted", "rising")}}.items():
             object.__setattr__(self, name, value)
         cache.chunks[path] = self
 
@@ -92,14 +89,11 @@ class StoredChunk(Chunk):
         data = sink.getvalue()
         files.write_new(path, data, folder_too=False)
         chunk = Chunk.of(batch)
-        values = (batch.num_rows, chunk.low, chunk.high, chunk.sorted, chunk.rising, len(data), zlib.crc32(data))
-        return cls(path, dict(zip(_FACTS, values, strict=True)), cache)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the catalog of pieces says of it."""
-        values = (self.rows, self.low, self.high, self.sorted, self.rising, self.size, self.sum)
-        return dict(zip(_FACTS, values, strict=True))
+        facts = {
+            "rows": batch.num_rows, "low": chunk.low, "high": chunk.high, "sorted": chunk.sorted,
+            "rising": chunk.rising, "bytes": len(data), "crc": zlib.crc32(data),
+        }  # fmt: skip
+        return cls(path, facts, cache)
 
     @property
     def stored(self) -> bool:
@@ -118,7 +112,7 @@ class StoredChunk(Chunk):
         return found
 
     def __len__(self) -> int:
-        return self.rows
+        return int(self.facts["rows"] if self._held is None else self._held.num_rows)
 
     def hold(self) -> None:
         """Keep the rows in memory, because the file is about to go."""
@@ -131,8 +125,8 @@ class StoredChunk(Chunk):
         except OSError as error:
             self._damaged(error.strerror or "it cannot be read")
             return
-        if size != self.size:
-            self._damaged(f"it has {size:,} bytes instead of {self.size:,}")
+        if size != self.facts["bytes"]:
+            self._damaged(f"it has {size:,} bytes instead of {self.facts['bytes']:,}")
 
     def _read(self) -> pa.RecordBatch:
         import pyarrow.parquet as pq
@@ -140,7 +134,7 @@ class StoredChunk(Chunk):
         if self._held is None:
             try:
                 data = files.read(self.path)
-                if zlib.crc32(data) == self.sum:
+                if zlib.crc32(data) == self.facts["crc"]:
                     table = pq.read_table(pa.BufferReader(data), use_threads=False)
                     return table.unify_dictionaries().combine_chunks().to_batches()[0]
                 self._damaged("its checksum is wrong")
@@ -150,10 +144,9 @@ class StoredChunk(Chunk):
         return self._held
 
     def _damaged(self, why: str) -> None:
-        self._cache.report(f"{self.path}: {why}; its {self.rows:,} rows are lost, all others are readable")
+        self._cache.report(f"{self.path}: {why}; its {self.facts['rows']:,} rows are lost, all others are readable")
         self._cache.damaged.add(self.path)
         empty = pa.RecordBatch.from_arrays(
             [pa.array([], pa.timestamp("ns"))], schema=pa.schema([pa.field("time", pa.timestamp("ns"), nullable=False)])
         )
         object.__setattr__(self, "_held", empty)
-        object.__setattr__(self, "rows", 0)

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pe_kit import Engine
+from pe_kit.store import table as store_table
 
 START = 1_767_225_600_000_000_000
 OPEN = "import sys, time; from pe_kit import Engine; t = time.perf_counter(); e = Engine(data_dir=sys.argv[1]); print(time.perf_counter() - t); e.close()"
@@ -57,12 +58,36 @@ def durable_write(folder: Path, full: bool) -> str:
     return f"one-line durable write {a * 1e6:.0f} us, bare append + fsync of {len(record)} bytes {b * 1e6:.0f} us: {a / b:.2f} x (at most 1.5)"
 
 
-def opening(folder: Path, full: bool) -> str:
-    """A folder with ten million rows, in a process of its own, imports aside."""
+def stored(folder: Path) -> None:
+    """A folder with ten million rows."""
     with Engine(data_dir=folder / "d", start=START) as engine:
         for first in range(0, 10_000_000, 500_000):
             engine.load(piece(first, 500_000), "home", table="cpu", tags=["host"])
         engine.checkpoint()
+
+
+def last_hour(folder: Path, full: bool) -> str:
+    """The last of 278 hours, asked right after opening and again, against reading the whole table for it."""
+    stored(folder)
+    end = "'2026-01-12T13:46:40Z'::timestamp"
+    sql = f"SELECT host, avg(usage), count(*) FROM cpu WHERE time >= {end} - INTERVAL '1 hour' GROUP BY host"
+    found: dict[tuple[int, str], list[float]] = {}
+    for large in (10**9, store_table.LARGE_ROWS) * 4:
+        store_table.LARGE_ROWS = large
+        with Engine(data_dir=folder / "d") as engine:
+            engine.query("SELECT 1", "home")
+            for turn in ("at first", *["again"] * 5):
+                began = time.perf_counter()
+                engine.query(sql, "home")
+                found.setdefault((large, turn), []).append(time.perf_counter() - began)
+    ms = {key: statistics.median(times) * 1e3 for key, times in found.items()}
+    parts = [f"{turn} {ms[large, turn]:.1f} ms, whole {ms[10**9, turn]:.1f} ms" for turn in ("at first", "again")]
+    return f"an hour of 10,000,000 stored rows: {'; '.join(parts)}"
+
+
+def opening(folder: Path, full: bool) -> str:
+    """A folder with ten million rows, in a process of its own, imports aside."""
+    stored(folder)
     times = [
         float(subprocess.run([sys.executable, "-c", OPEN, folder / "d"], capture_output=True, check=True).stdout)
         for _ in range(3)
@@ -97,7 +122,7 @@ def stream(folder: Path, full: bool) -> str:
     )
 
 
-BENCHES = {f.__name__: f for f in (durable_write, opening, stream)}
+BENCHES = {f.__name__: f for f in (durable_write, opening, last_hour, stream)}
 
 
 def main() -> None:
