@@ -17,7 +17,7 @@ from pe_kit.notebook.tree import Branch, Folded, causes, fold
 from pe_kit.notebook.visible import count, lasting, show_object
 from pe_kit.notebook.written import written_tables
 
-__all__ = ["error_html", "outcome_html", "response_html", "run_html", "runs_html"]
+__all__ = ["error_html", "log_row", "outcome_html", "response_html", "run_html", "runs_html"]
 
 _TONES = {"ERROR": ("pe-bad", "✘"), "WARN": ("pe-warn", "⚠"), "INFO": ("pe-info", "ℹ")}
 _ROWS = 100
@@ -224,21 +224,21 @@ def _cache(changes: Sequence[CacheChange], where: str) -> str:
     return section(f"Cache: {count(len(changes), 'change')}", body)
 
 
-def _logs(logs: Sequence[LogRow], where: str) -> str:
-    def rows() -> Iterator[tuple[str, list[Cell]]]:
-        for row in islice(logs, _ROWS):
-            tone, symbol = _TONES.get(row.level, ("", ""))
-            short = (
-                cell(text, 40, short=True) for text in (f"{symbol} {row.level}", as_text(row.time_ns), row.trigger_name)
-            )
-            yield tone, [*short, cell(row.text, 500, lines=True)]
+def log_row(row: LogRow) -> tuple[str, list[Cell]]:
+    """Make the row of a table: level, time, trigger, text."""
+    tone, symbol = _TONES.get(row.level, ("", ""))
+    short = (cell(t, 40, short=True) for t in (f"{symbol} {row.level}", as_text(row.time_ns), row.trigger_name))
+    return tone, [*short, cell(row.text, 500, lines=True)]
 
+
+def _logs(logs: Sequence[LogRow], where: str) -> str:
     if not logs:
         return ""
     levels = ", ".join(
         f"{n:,} {level}" for level in ("ERROR", "WARN") if (n := sum(row.level == level for row in logs))
     )
-    body = table(["level", "time", "trigger", "text"], rows(), len(logs), Room(36_000), where)
+    rows = map(log_row, islice(logs, _ROWS))
+    body = table(["level", "time", "trigger", "text"], rows, len(logs), Room(36_000), where)
     return section(
         f"Logs: {count(len(logs), 'row')}{f' ({levels})' if levels else ''}", body, shut=not levels and len(logs) > 12
     )

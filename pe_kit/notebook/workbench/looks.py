@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pe_kit.clock import as_text
 from pe_kit.engine.cache import CacheEntry
+from pe_kit.notebook.display import log_row
 from pe_kit.notebook.html import Cell, Room, cell, data, page, pre, table
 from pe_kit.notebook.text import folded_line, run_line
 from pe_kit.notebook.tree import Branch, Folded, causes, fold
@@ -111,7 +112,6 @@ def _entry(
 
 def logs_html(state: Engine, trigger: str, level: str, text: str, number: int) -> str:
     """The log rows that fit the filters, newest first, in pages."""
-    signs = {"ERROR": ("pe-bad", "✘ ERROR"), "WARN": ("pe-warn", "⚠ WARN"), "INFO": ("pe-info", "ℹ INFO")}
     found = [
         r
         for r in reversed(tuple(state._runtime.logbook))
@@ -121,16 +121,7 @@ def logs_html(state: Engine, trigger: str, level: str, text: str, number: int) -
     ]
     last = max(1, -(-len(found) // ROWS))
     first = (min(number, last) - 1) * ROWS
-    rows = [
-        (
-            signs[r.level][0],
-            [
-                *(cell(t, 80, short=True) for t in (signs[r.level][1], as_text(r.time_ns), r.trigger_name)),
-                cell(r.text, 400),
-            ],
-        )
-        for r in found[first : first + ROWS]
-    ]
+    rows = [log_row(row) for row in found[first : first + ROWS]]
     if not rows:
         return page("no rows")
     said = f"{first + 1:,} to {first + len(rows):,} of {count(len(found), 'row')}, newest first"
