@@ -62,7 +62,7 @@ def fill_gaps(
     import pyarrow as pa
 
     table = table.combine_chunks()
-    columns = [c.chunk(0) if c.num_chunks else pa.array([], c.type) for c in table.columns]
+    columns = [_plain(c.chunk(0)) if c.num_chunks else pa.array([], c.type) for c in table.columns]
     series = len(columns) - len(strategies) - 1
     keys, time, values = columns[:series], columns[series], columns[series + 1 :]
     codes, count = numbered(keys, len(time))
@@ -92,8 +92,16 @@ def fill_gaps(
         arrays = [_repeated(k.take(of_batch), f.type, layout) for k, f in zip(keys, schema, strict=False)]
         arrays.append(layout.times(time.type))
         arrays += [_fill(v.slice(i, j - i), layout, how) for v, how in zip(values, strategies, strict=True)]
+        arrays = [array.cast(field.type) for array, field in zip(arrays, schema, strict=True)]
         batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return pa.Table.from_batches(batches, schema)
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """Give a column as Arrow's functions take it: of text that DataFusion keeps as views they take none."""
+    import pyarrow as pa
+
+    return column.cast(pa.utf8()) if pa.types.is_string_view(column.type) else column
 
 
 def _slots(time: pa.Array, bins: Array) -> Array:

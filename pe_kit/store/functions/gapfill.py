@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pe_kit.errors import QueryError
-from pe_kit.store.functions.gapquery import FILLS, GapQuery
+from pe_kit.store.functions.gapquery import FILLS, GapQuery, unsupported
 from pe_kit.store.functions.rewriter import Rewriter, Scope
 from pe_kit.store.functions.signatures import no_match
 from pe_kit.store.functions.wallclock import wallclock_bin
@@ -65,21 +64,12 @@ def gapfill_select(rewriter: Rewriter, i: int, j: int, outer: Scope) -> str | No
     plain = rewriter.select(i, j, outer)
     shown = rewriter.planner.schema(f"{outer.with_} {plain}").names  # what DataFusion has to say comes first
     if len(shown) != len(items):
-        raise _unsupported("a wildcard in a gap-filling select list", "sql.gapfill.wildcard")
+        raise unsupported("a wildcard in a gap-filling select list", "sql.gapfill.wildcard")
     scope = rewriter.scope(clauses, outer)
     work = GapQuery(rewriter, clauses, scope, groups, time)
     work.find_aggregates()
     table = work.filled()
     return work.over(rewriter.planner.keep(table), items, modifiers, shown, outer)
-
-
-def _unsupported(what: str, row: str) -> QueryError:
-    return QueryError(
-        f"This feature is not implemented: {what}",
-        stage="planning",
-        status=405,
-        mend=f"The server can; the kit cannot (fidelity ledger: {row}).",
-    )
 
 
 def _calls(s: Statement, i: int, j: int, names: frozenset[str]) -> Iterator[Call]:
@@ -105,7 +95,7 @@ def _groups(rewriter: Rewriter, clauses: dict[str, Clause], items: list[Item], o
         i, j = s.bare(start, end)
         token, item = s.tokens[i], None
         if token.word in ("grouping", "rollup", "cube", "all"):
-            raise _unsupported(f"gap filling with GROUP BY {token.text.upper()}", "sql.gapfill.grouping")
+            raise unsupported(f"gap filling with GROUP BY {token.text.upper()}", "sql.gapfill.grouping")
         if j - i == 1 and token.kind == "number" and token.text.isdigit() and 0 < int(token.text) <= len(items):
             item = items[int(token.text) - 1]
         elif j - i == 1 and token.name in aliases:

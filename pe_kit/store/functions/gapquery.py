@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pe_kit.errors import QueryError
 from pe_kit.store.conversion import debug_type
 from pe_kit.store.functions.fill import Strategy, fill_gaps
 from pe_kit.store.functions.grouping import AGGREGATES, can_aggregate, is_no_longer
@@ -22,7 +23,7 @@ from pe_kit.store.statements import Call, Clause, Item, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FILLS", "GapQuery"]
+__all__ = ["FILLS", "GapQuery", "unsupported"]
 
 FILLS: dict[str, Strategy] = {"locf": "locf", "interpolate": "interpolate"}
 _ZERO = frozenset({"count", "approx_distinct", "regr_count"})
@@ -139,6 +140,9 @@ class GapQuery:
                 _check_interpolated(kind)
         bins = self._grid.bins()
         strategies = [a.chosen or a.default for a in values]
+        for n, strategy in enumerate(strategies, len(keys)):
+            if strategy != "zero":  # a count is never null where its row is there
+                schema = schema.set(n, schema.field(n).with_nullable(True))
         try:
             most = min(_MOST_GROUPED, _DENSE * len(bins))
             if all(a.argument for a in values) and 0 < planner.rows <= most and is_no_longer(self._grid.source):
@@ -151,6 +155,8 @@ class GapQuery:
                     keys[name] = f"CAST({keys[name]} AS VARCHAR)"  # DataFusion groups text far faster
             rows = planner.table(self._select(keys, [a.text for a in values], grouped=True))
             return fill_gaps(rows, schema, bins, strategies)
+        except pa.ArrowNotImplementedError as error:
+            raise unsupported(f"gap filling of these types: {error}", "sql.gapfill.types") from None
         except ValueError as error:
             raise execution_error(f"{self._call.name.upper()}: {error}") from None
 
@@ -214,6 +220,16 @@ class GapQuery:
         if is_column and 1 in (len(found), len(wanted)):  # with and without the table it is the same
             found, wanted = found[-1:], wanted[-1:]
         return end if found == wanted else 0
+
+
+def unsupported(what: str, row: str) -> QueryError:
+    """Make the error of what the server can and the kit cannot, with its row of the ledger."""
+    return QueryError(
+        f"This feature is not implemented: {what}",
+        stage="planning",
+        status=405,
+        mend=f"The server can; the kit cannot (fidelity ledger: {row}).",
+    )
 
 
 def _check_interpolated(kind: pa.DataType) -> None:

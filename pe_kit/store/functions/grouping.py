@@ -60,6 +60,8 @@ def _ranks(column: pa.Array) -> tuple[Array, int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), np.int64), 1
     encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
     rank = np.zeros(len(encoded.dictionary) + 1, np.int64)  # the last one stands for null
     rank[:-1] = pc.rank(encoded.dictionary, "ascending", tiebreaker="dense").to_numpy()

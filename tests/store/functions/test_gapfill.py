@@ -417,3 +417,31 @@ def test_other_errors_of_the_statement_come_from_the_planner(series: Any) -> Non
     )
     assert "'public.iox.zzz' not found" in series.refuse(f"select max(x) from zzz {HALF} group by {STRIDE}").message
     assert series.refuse(f"select max(x) frm m {HALF} group by {STRIDE}").message.startswith("SQL error: ParserError(")
+
+
+@pytest.mark.parametrize(
+    "group", ["concat(s, 'x')", "substr(s, 1, 1)", "null", "x > 10", "time::date", "x::decimal(9, 2)"]
+)
+def test_groups_of_any_plain_type(series: Any, group: str) -> None:
+    """Some functions give text that Arrow keeps as views."""
+    sql = f"select {group} as k, {STRIDE} as t, max(substr(s, 1, 1)) as y from m {HALF} group by k, t"
+    filled = series.arrow(sql)
+    assert filled.num_rows % len(BINS) == 0
+    assert filled.schema.field("k").type == series.arrow(f"select {group} as k from m").schema.field("k").type
+    assert filled["y"].null_count == filled.num_rows - 5 + (group in ("null", "time::date")) * 1
+
+
+@pytest.mark.parametrize("group", ["named_struct('a', x)", "make_array(x)", "interval '1 day'"])
+def test_groups_that_arrow_cannot_tell_apart_are_refused(series: Any, group: str) -> None:
+    error = series.refuse(f"select {group} as k, {STRIDE} as t, max(x) from m {HALF} group by k, t")
+    assert error.message.startswith("This feature is not implemented: gap filling of these types")
+    assert "sql.gapfill.types" in error.mend
+
+
+def test_a_count_may_be_carried_on(series: Any) -> None:
+    sql = (
+        f"select s, {STRIDE} as t, locf(count(x)) as a, interpolate(count(distinct s)) as b from m {HALF} group by s, t"
+    )
+    assert series.rows(sql)[:7] == [
+        ("a", t, a, b) for t, a, b in zip(BINS, [None, 1, 1, 1, 0, 0, 0], [None, 1, 1, 1, 1, None, None], strict=True)
+    ]
