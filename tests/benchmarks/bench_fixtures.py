@@ -70,6 +70,9 @@ def main() -> None:
     share = 10 if parser.parse_args().quick else 1
     with tempfile.TemporaryDirectory() as folder, session(200, 10) as engine:
         one = timed("freezing 10 writes of 20 lines", lambda: engine.freeze("one", to=folder))
+        engine.write_plugin("alarm.py", ALARM.replace("[row", "[*{'a'} & {'b'}, row"))
+        timed("the same with a set, in other processes too", lambda: engine.freeze("sets", last=1, to=f"{folder}/sets"))
+        shutil.rmtree(Path(folder, "sets"))
         for n in range(1000 // share):
             shutil.copytree(one, Path(folder, f"f{n}"))
         paths = [Path(folder, f"f{n}") for n in range(1000 // share)]
