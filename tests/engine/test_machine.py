@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pe_kit import Engine
+from pe_kit.engine.faults import FAULTS
 from pe_kit.errors import PeKitError
 
 WRITES = """
@@ -51,6 +52,7 @@ TRIGGERS = {
     "ask": ("asks.py", "request:ask"),
 }
 names = st.sampled_from(sorted(TRIGGERS))
+faults = st.sampled_from([(site, fault) for site, known in FAULTS.items() for fault in known])
 keys, values, tables = st.sampled_from("xy"), st.integers(0, 40), st.sampled_from("ab")
 
 
@@ -71,7 +73,9 @@ def everything(engine: Engine) -> bytes:
     for database in ("db", "out"):
         tables = engine.tables(database)["table"]
         found += [engine.query(f'SELECT * FROM "{t}" ORDER BY time, k', database).to_csv() for t in tables]
-    found += [(r.id, r.started_ns, r.ended_ns, r.slept_ns, repr(r.error), r.written, r.printed) for r in engine.runs]
+    found += [
+        (r.id, r.started_ns, r.ended_ns, r.slept_ns, repr(r.error), r.written, r.printed, r.faults) for r in engine.runs
+    ]
     return repr(found).encode()
 
 
@@ -140,7 +144,7 @@ class Session(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["tick", "daily", "ask"]), at=st.sampled_from([None, "2025-06-01T12:00:00Z"]))
     def call(self, name: str, at: str | None) -> None:
         outcome = ask(self.engine, "call", trigger=name, db="db", at=at)
-        assert isinstance(outcome, PeKitError) or outcome.runs
+        assert isinstance(outcome, PeKitError) or outcome.runs or outcome.notes
 
     @rule(fail=st.booleans())
     def request(self, fail: bool) -> None:
@@ -161,6 +165,15 @@ class Session(RuleBasedStateMachine):
     @rule(name=names, force=st.booleans())
     def delete(self, name: str, force: bool) -> None:
         ask(self.engine, "delete_trigger", name=name, db="db", force=force)
+
+    @rule(fault=faults, nth=st.integers(1, 3), times=st.sampled_from([1, 2, None]))
+    def inject(self, fault: tuple[str, str], nth: int, times: int | None) -> None:
+        when = {"nth": nth} if times == 1 else {"chance": 0.5}
+        ask(self.engine, "inject", site=fault[0], fault=fault[1], when=when, times=times)
+
+    @rule()
+    def clear_faults(self) -> None:
+        ask(self.engine, "clear_faults")
 
     @rule()
     def restart(self) -> None:
