@@ -18,8 +18,8 @@ from pe_kit.types import Row
 
 __all__ = ["Reading", "Table", "TableState"]
 
-LARGE_ROWS = CHUNK_ROWS
-"""Of tables with more rows only those chunks are read that have times a plan asks for."""
+LARGE_ROWS = 1_000_000
+"""Of tables with more rows only those chunks are read that have times a plan asks for: that takes planning twice."""
 _MERGED_ROWS = 65_536
 _TAIL_ROWS = 4096
 _versions = itertools.count(1)
