@@ -14,6 +14,19 @@ from pe_kit.notebook.runner import Played, Step, notebook_path, play, report_htm
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tour")]
 
 
+# logs, lines and cache of the session; and the rows of its tables
+LEFT = """
+from hashlib import sha256
+for part in (
+    engine.logs().to_csv(),
+    [run.written for run in engine.runs],
+    engine.cache.to_csv(),
+    [engine.query(f"SELECT * FROM {table} ORDER BY time, city", "weather").to_csv() for table in engine.tables("weather").table],
+):
+    print(sha256(repr(part).encode()).hexdigest(), len(part))
+"""
+
+
 @pytest.fixture(scope="module")
 def steps() -> list[Step]:
     return []
@@ -52,6 +65,15 @@ def test_the_report_is_one_page_that_fetches_nothing(played: Played) -> None:
         == []
     )
     assert "<svg" in html or "data:image/svg+xml" in html
+
+
+def test_the_tour_leaves_the_same_bytes_whenever_it_runs(tmp_path: Path) -> None:
+    notebook = nbformat.read(notebook_path("tour.ipynb"), as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(LEFT))
+    nbformat.write(notebook, tmp_path / "tour.ipynb")
+    first, second = (play(tmp_path / "tour.ipynb").notebook.cells[-1].outputs[0].text for _ in range(2))
+    assert len(first.splitlines()) == 4
+    assert first == second
 
 
 def test_a_failing_cell_stops_the_run_and_says_where(tmp_path: Path) -> None:
