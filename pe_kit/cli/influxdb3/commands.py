@@ -173,7 +173,7 @@ class _Work:
 
     def _ask(self, text: str) -> None:
         if self.confirm is None or not self.confirm(text):
-            raise PeKitError("Cannot proceed without confirmation", mend="Say yes; to delete, --yes does it.")
+            raise PeKitError("Cannot proceed without confirmation", mend="Answer yes; where something is deleted, --yes does.")
 
     def create_table(self) -> None:
         got = self.got
