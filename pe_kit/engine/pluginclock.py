@@ -31,6 +31,7 @@ __all__ = ["PluginClock", "running_call"]
 
 _LAST_NS = 2**63 - 1
 _LOCAL_ZONE = "UTC"  # the plugin's, whatever the machine's
+_MULTICAST = 1 << 40  # of a made-up network address: no card has one like that
 _RESOLUTION = {"resolution": 1e-6}  # a float of seconds since the epoch has no more; event loops rely on it
 _get_ident = threading.get_ident
 _running: dict[int, _Running] = {}  # thread -> the plugin call in it
@@ -120,6 +121,9 @@ def _time() -> dict[str, Any]:
     there = vars(time)
     sleep, ctime, asctime, info, wall = time.sleep, time.ctime, time.asctime, time.get_clock_info, there["time"]
 
+    def reading(shown: Callable[[int], Any], *names: str) -> dict[str, Any]:
+        return {name: _reading(there[name], shown) for name in names}
+
     @functools.wraps(sleep)
     def virtual_sleep(seconds: Any, /) -> None:
         run = _running.get(_get_ident())  # no other thread moves the clock
@@ -130,12 +134,10 @@ def _time() -> dict[str, Any]:
             run.sleep(seconds)
 
     return {
-        **{name: _reading(there[name], lambda ns: ns / 1e9) for name in ("monotonic", "perf_counter")},
-        **{name: _reading(there[name], int) for name in ("monotonic_ns", "perf_counter_ns")},
-        **{
-            name: _reading(there[name], lambda _: 0.0) for name in ("process_time", "thread_time")
-        },  # it computes in no time
-        **{name: _reading(there[name], lambda _: 0) for name in ("process_time_ns", "thread_time_ns")},
+        **reading(lambda ns: ns / 1e9, "monotonic", "perf_counter"),
+        **reading(int, "monotonic_ns", "perf_counter_ns"),
+        **reading(lambda _: 0.0, "process_time", "thread_time"),  # computing takes no virtual time
+        **reading(lambda _: 0, "process_time_ns", "thread_time_ns"),
         "sleep": virtual_sleep,
         "get_clock_info": _drawing(info, lambda run: lambda name: SimpleNamespace(**vars(info(name)) | _RESOLUTION)),
         # without an argument both ask the machine in C; what they ask here is patched by time-machine
@@ -216,11 +218,12 @@ class _Patches:
 
         there, legacy = vars(random), vars(mtrand)["_rand"]
         urandom = _drawing(vars(os)["urandom"], lambda run: run.source("os").randbytes)
+        node = _drawing(uuid.getnode, lambda run: lambda: run.source("os").getrandbits(48) | _MULTICAST)
         names: list[tuple[dict[str, Any], dict[str, Any]]] = [
             (vars(time), _time()),
             (vars(os), {"urandom": urandom}),
             (there, {**_functions_of(there["_inst"], random, lambda run: run.source("random")), "_urandom": urandom}),
-            (vars(uuid), {"getnode": _drawing(uuid.getnode, _made_up_node)}),
+            (vars(uuid), {"getnode": node}),
             (vars(numpy_random), _functions_of(legacy, numpy_random, attrgetter("legacy"))),
             (vars(mtrand), {"_rand": _GlobalState(legacy)}),
         ]
@@ -274,10 +277,6 @@ class _Patches:
             for (namespace, new, _), found in zip(self._names, self._found, strict=True):
                 namespace.update(zip(new, found, strict=False))
             self._travel.stop()
-
-
-def _made_up_node(run: _Running) -> Callable[[], int]:
-    return lambda: run.source("os").getrandbits(48) | 1 << 40  # multicast: no card has such an address
 
 
 @functools.cache
