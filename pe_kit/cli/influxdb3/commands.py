@@ -173,7 +173,7 @@ class _Work:
 
     def _ask(self, text: str) -> None:
         if self.confirm is None or not self.confirm(text):
-            raise PeKitError("Cannot proceed without confirmation", mend="Answer yes; where something is deleted, --yes does.")
+            raise PeKitError("Cannot proceed without confirmation", mend="Answer yes; --yes deletes without asking.")
 
     def create_table(self) -> None:
         got = self.got
