@@ -1,7 +1,7 @@
 """Values in a data folder: tagged JSON, and Arrow beside it for frames, arrays and rows in bulk.
 
-Tags beyond those of :mod:`pe_kit.tagged`: ``$arrow``, ``$pandas`` (the number of an Arrow IPC stream), ``$numpy``
-(stream, type, shape) and ``$part``, rows on their way into a table.
+Tags beyond those of :mod:`pe_kit.tagged`: ``$arrow``, ``$pandas`` (the number of an Arrow IPC stream), ``$series``
+(stream, name), ``$numpy`` (stream, type, shape) and ``$part``, rows on their way into a table.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Packer:
                 return {"$numpy": [self._stream(pa.table({"": column})), array.dtype.str, list(array.shape)]}
             if kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame":
                 return {"$pandas": self._stream(pa.Table.from_pandas(value))}
+            if kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "Series":
+                return {"$series": [self._stream(pa.Table.from_pandas(value.to_frame(""))), self.pack(value.name)]}
         except (pa.ArrowException, TypeError, ValueError):
             return None
         return None
@@ -88,7 +90,13 @@ def unpack(data: Any, blobs: list[bytes]) -> Any:
         names = columns.column_names
         return Part(None, {n: _array(c) for n, c in zip(names, columns.columns, strict=True)}, numbers)
 
-    own: Tags = {"$arrow": table, "$pandas": lambda n: table(n).to_pandas(), "$numpy": numpy, "$part": part}
+    own: Tags = {
+        "$arrow": table,
+        "$pandas": lambda number: table(number).to_pandas(),
+        "$series": lambda found: table(found[0]).to_pandas()[""].rename(decode(found[1])),
+        "$numpy": numpy,
+        "$part": part,
+    }
     return decode(data, {**TAGS, **own})
 
 

@@ -119,6 +119,7 @@ VALUES = {
     "tuple": (1, {2: {"x"}}), "when": datetime.datetime(2026, 1, 1), "money": decimal.Decimal("1.10"), "raw": b"\\0",
     "frame": pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[5, 6]), "array": np.arange(6.0).reshape(2, 3),
     "nested": {"model": [np.float32(2.5)]}, "thing": object(),
+    "series": pd.Series([1.5, None], index=pd.date_range("2026-01-01", periods=2), name=("a", 1)),
 }
 def process_writes(influxdb3_local, table_batches, args=None):
     for key, value in VALUES.items():
@@ -140,11 +141,13 @@ def test_the_plugin_cache_survives_and_says_what_of_it_will_not(tmp_path: Path, 
             engine.checkpoint()
     with _engine(tmp_path) as engine:
         cache = engine.cache.set_index("key")
-        assert set(cache.index) == {"tuple", "when", "money", "raw", "frame", "array", "nested"}
+        assert set(cache.index) == {"tuple", "when", "money", "raw", "frame", "array", "nested", "series"}
         assert cache["value"]["tuple"] == (1, {2: {"x"}})
         pd.testing.assert_frame_equal(
             cache["value"]["frame"], pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[5, 6])
         )
+        window = pd.Series([1.5, None], index=pd.date_range("2026-01-01", periods=2), name=("a", 1))
+        pd.testing.assert_series_equal(cache["value"]["series"], window, check_freq=False)
         assert np.array_equal(cache["value"]["array"], np.arange(6.0).reshape(2, 3))
         assert type(cache["value"]["nested"]["model"][0]) is np.float32
         assert cache["expires_at"]["raw"] == expires
