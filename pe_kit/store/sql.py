@@ -6,6 +6,7 @@ Source: core/iox_query/src/exec/context.rs, core/iox_query/src/exec.rs, influxdb
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -15,7 +16,8 @@ from weakref import WeakKeyDictionary
 from pe_kit.errors import QueryError
 from pe_kit.store.functions import mentions, rewrite
 from pe_kit.store.sqlerrors import query_error
-from pe_kit.store.sqltables import Tables
+from pe_kit.store.sqltables import Tables, as_sql_name
+from pe_kit.store.timespans import variant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,6 +110,8 @@ class SqlSession:
         with self._lock:
             self._tables.open(view)
             self._now_ns = view.now_ns
+            if "\0" in sql:
+                sql = re.sub('"[^"]*"', lambda name: as_sql_name(name[0]), sql)
             try:
                 if mentions(sql):
                     sql = self._rewritten(sql, values)
@@ -156,6 +160,7 @@ class SqlSession:
                 if self._tables.supply():
                     continue
                 raise self._error(error, "planning") from None
+            _refuse_nul(frame, sql, values)
             cores = (os.cpu_count() or 1) if self._tables.rows > PARALLEL_ROWS and not in_order else 1
             if cores == self._cores:
                 return frame
@@ -232,6 +237,29 @@ def _collected(frame: DataFrame) -> pa.Table:
         schema = frame.schema()
         batches = [pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in frame.collect()]
         return pa.Table.from_batches(batches, schema)
+
+
+def _refuse_nul(frame: DataFrame, sql: str, values: Mapping[str, Any]) -> None:
+    """Refuse a column whose name has a NUL: the wheel would end the process."""
+    suspect = "\0" in sql or any("\0" in str(value) for value in values.values())
+    if suspect and "\0" in _names(frame.logical_plan()):
+        raise QueryError(
+            "This feature is not implemented: a NUL character in the name of a column",
+            stage="planning",
+            status=405,
+            mend="Name the column: SELECT ... AS name. The server can; the kit cannot (fidelity ledger: sql.nul).",
+        )
+
+
+def _names(plan: LogicalPlan) -> str:
+    """Give the names of a plan's columns, or what holds them."""
+    step = variant(plan)
+    if type(step).__name__ in ("Distinct", "Filter", "Limit", "Sort", "SubqueryAlias"):
+        return _names(plan.inputs()[0])
+    if type(step).__name__ != "Projection":
+        return str(plan.display_indent_schema()).partition("\n")[0]
+    found = [(variant(expression), expression.canonical_name()) for expression in step.projections()]
+    return ",".join(e.alias() if type(e).__name__ == "Alias" else name for e, name in found)
 
 
 def _optimized(frame: DataFrame) -> LogicalPlan | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pe_kit.store.database import Database
     from pe_kit.store.table import Reading, Table
 
-__all__ = ["Tables"]
+__all__ = ["Tables", "as_sql_name"]
 
 _DISTINCT_SCAN = re.compile(r"TableScan: distinct_cache\(\) projection=\[(.*?)\]")
 
@@ -230,12 +230,20 @@ class Tables:
         """Hand batches over without a copy; the result is DataFusion's own table."""
         import pyarrow as pa
 
+        if any("\0" in name for name in schema.names):
+            schema = pa.schema([f.with_name(as_sql_name(f.name)) for f in schema])
+            batches = [pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in batches]
         if not batches:
             batches = [pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)]
         self._maker.register_record_batches("table", [batches])
         table = self._maker.catalog("datafusion").schema("public").table("table")
         self._maker.deregister_table("table")
         return table
+
+
+def as_sql_name(name: str) -> str:
+    """Give a name as it is in SQL: Arrow's C interface ends names at a NUL."""
+    return name.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 def _text(arg: Any) -> str | None:

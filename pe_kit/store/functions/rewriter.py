@@ -241,13 +241,13 @@ class Rewriter:
     def type_of(self, text: str, scope: Scope) -> pa.DataType | None:
         """Give the Arrow type of an expression; None where it cannot be told."""
         try:
-            return self.planner.schema(f"{scope.with_} SELECT {text} {scope.from_}").field(0).type
+            return self.planner.schema(f"{scope.with_} SELECT {text} AS x {scope.from_}").field(0).type
         except QueryError:
             return None
 
     def constant(self, text: str) -> pa.Scalar | None:
         """Give the value of an expression that names no column; None if it does name one or cannot be computed."""
         try:
-            return self.planner.table(f"SELECT {text}").column(0)[0]
+            return self.planner.table(f"SELECT {text} AS x").column(0)[0]
         except QueryError:
             return None

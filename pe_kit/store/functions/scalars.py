@@ -156,7 +156,7 @@ def _compile(rewriter: Rewriter, pattern: str) -> None:
     """Let the regular expression be compiled as the server's library compiles it."""
     try:
         tag = "arrow_cast(column1, 'Dictionary(Int32, Utf8)')"  # which the optimizer does not look into
-        rewriter.planner.table(f"SELECT regexp_like({tag}, '{pattern}') FROM (VALUES ('a'), ('b'))")
+        rewriter.planner.table(f"SELECT regexp_like({tag}, '{pattern}') AS x FROM (VALUES ('a'), ('b'))")
     except QueryError as error:
         reason = error.message.partition("regex parse error:")
         text = f"regex parse error:{reason[2].partition(chr(10) + '~')[0]}" if reason[1] else error.message

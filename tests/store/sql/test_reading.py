@@ -179,3 +179,25 @@ def test_a_query_sees_each_table_in_one_state_while_others_write(database: Any) 
     sql = "select date_bin_gapfill(interval '1 nanosecond', time) as t, count(*) from m where time between $a and $b group by t"
     assert len(database.rows(sql, {"a": "1970-01-01", "b": "1970-01-01T00:00:00.000000009"})) == 10
     assert database.tables["m"].reads == 1
+
+
+def test_names_with_nul(database: Any) -> None:
+    """Line protocol allows them in keys; Arrow's C interface, through which rows go, ends names there."""
+    text = pa.array(["x\0y"])
+    database.put("m", {"time": [1], "f": [1.0], "f\0g": text})
+    assert database.arrow("select * from m").column_names == ["f", "f\N{SYMBOL FOR NULL}g", "time"]
+    assert database.rows("select f from m where \"f\0g\" = 'x\0y'") == [(1.0,)]
+    assert database.rows("select 'x\0y' as z from m order by 'a\0b'") == [("x\0y",)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["select 'x\0y' from m", "select 'x\0y' union all select 'z'",
+     "select tz(time) is null or f::varchar = 'x\0y' from m", "select influx_regex_match('x', 'a\0'), lag(f) over (order by f) from m"],
+)  # fmt: skip
+def test_a_result_column_with_nul_in_its_name_is_refused(database: Any, sql: str) -> None:
+    """The wheel would end the process."""
+    database.put("m", {"time": [1], "f": [1.0]})
+    error = database.refuse(sql)
+    assert "a NUL character in the name of a column" in error.message
+    assert "sql.nul" in error.mend
