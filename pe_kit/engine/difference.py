@@ -11,6 +11,7 @@ from pe_kit.engine.frames import cache_frame, logs_frame, query_frame
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from pe_kit.engine.engine import Engine
     from pe_kit.engine.runtime import Runtime
@@ -141,7 +142,10 @@ def diff_states(a: Engine, b: Engine) -> Difference:
     for database in names:
         tables = dict.fromkeys([*_tables(left, database), *_tables(right, database)])
         for table in tables:
-            frame = diff_frames(_rows(left, database, table), _rows(right, database, table), ["key"])
+            one, other = (_arrow(runtime, database, table) for runtime in (left, right))
+            if one == other:
+                continue
+            frame = diff_frames(_keyed(one), _keyed(other), ["key"])
             frame.insert(1, "database", database)
             frame.insert(2, "table", table)
             frames.append(frame)
@@ -160,15 +164,25 @@ def _tables(runtime: Runtime, database: str) -> list[str]:
     return runtime.store.table_names(database) if runtime.store.has_database(database) else []
 
 
-def _rows(runtime: Runtime, database: str, table: str) -> pd.DataFrame:
-    """The rows of a table with one key column: ``tag=value, ... time``."""
-    import pandas as pd
+def _arrow(runtime: Runtime, database: str, table: str) -> pa.Table | None:
+    """The rows of a table, its tags encoded as columns of dictionaries; None where there is no such table."""
+    import pyarrow as pa
 
     if table not in _tables(runtime, database):
+        return None
+    found = runtime.store.table(database, table)
+    return pa.Table.from_batches(found.batches(), found.schema)
+
+
+def _keyed(table: pa.Table | None) -> pd.DataFrame:
+    """The rows of a table with one key column: ``tag=value, ... time``."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if table is None:
         return pd.DataFrame({"key": []})
-    quoted = table.replace('"', '""')
-    frame = query_frame(runtime.store.query_arrow(f'SELECT * FROM "{quoted}"', database))
-    tags = [t for t in runtime.store.table(database, table).series_key if t in frame.columns]
+    frame = query_frame(table)
+    tags = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
     keys = [
         ", ".join([*(f"{t}={v}" for t, v in zip(tags, row, strict=True) if not _absent(v)), str(time)])
         for *row, time in zip(*(frame[t] for t in tags), frame["time"], strict=True)

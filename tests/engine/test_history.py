@@ -54,6 +54,17 @@ def test_at_shows_the_past_and_fork_goes_on_from_it(engine: Engine, plug: Plug) 
     assert state(engine) == now, "a fork shares nothing that changes"
 
 
+def test_the_order_in_which_tags_were_written_is_no_difference() -> None:
+    with Engine(start=0) as one, Engine(start=0) as other:
+        one.write("m,a=1,b=2 f=1 1", "db", precision="ns")
+        other.write("m,b=2,a=1 f=1 1", "db", precision="ns")
+        assert one.compare(one, other).equal
+        other.write("m,b=2,a=1 f=2 1", "db", precision="ns")
+        assert one.compare(one, other).tables[["key", "before", "after"]].values.tolist() == [
+            ["a=1, b=2, 1970-01-01 00:00:00.000000001", 1.0, 2.0]
+        ]
+
+
 def test_replay_runs_the_same_past_through_another_plugin(engine: Engine, plug: Plug) -> None:
     plug(COUNT, "all_tables")
     engine.write("m f=1 1", "db", precision="ns")
