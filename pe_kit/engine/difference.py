@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pe_kit.engine.frames import cache_frame, logs_frame, query_frame
+from pe_kit.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,9 +134,16 @@ def _same(a: Any, b: Any, tolerance: float | None) -> bool:
 
 
 def diff_states(a: Engine, b: Engine) -> Difference:
-    """Compare tables, logs and cache of two engines or views."""
+    """Compare tables, logs and cache of two engines or views.
+
+    Raises:
+        UsageError: one of them is neither.
+    """
     import pandas as pd
 
+    for given in (a, b):
+        if not hasattr(given, "_runtime"):
+            raise UsageError(f"{given!r} is no engine", mend="engine.at(n) gives the one after event n.")
     left, right = a._runtime, b._runtime
     frames: list[pd.DataFrame] = []
     names = dict.fromkeys([*left.store.database_names(), *right.store.database_names()])

@@ -59,6 +59,8 @@ def test_the_order_in_which_tags_were_written_is_no_difference() -> None:
         one.write("m,a=1,b=2 f=1 1", "db", precision="ns")
         other.write("m,b=2,a=1 f=1 1", "db", precision="ns")
         assert one.compare(one, other).equal
+        with pytest.raises(UsageError, match="1 is no engine"):
+            one.compare(1, other)  # type: ignore[arg-type]
         other.write("m,b=2,a=1 f=2 1", "db", precision="ns")
         assert one.compare(one, other).tables[["key", "before", "after"]].values.tolist() == [
             ["a=1, b=2, 1970-01-01 00:00:00.000000001", 1.0, 2.0]
