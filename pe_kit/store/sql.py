@@ -38,6 +38,7 @@ _SETTINGS = {
     "datafusion.optimizer.prefer_existing_union": "true",
 }
 _NO_PARAMETERS = {"\0": None}  # with none at all, the wheel does not look for placeholders
+_NUL_MEMBER = re.compile(r"named_struct\s*\([^)]*\0", re.IGNORECASE)
 _sessions: WeakKeyDictionary[Any, SqlSession] = WeakKeyDictionary()
 _guard = threading.Lock()
 
@@ -240,9 +241,9 @@ def _collected(frame: DataFrame) -> pa.Table:
 
 
 def _refuse_nul(frame: DataFrame, sql: str, values: Mapping[str, Any]) -> None:
-    """Refuse a column whose name has a NUL: the wheel would end the process."""
+    """Refuse a column, or a member of a struct, whose name has a NUL: the wheel would end the process."""
     suspect = "\0" in sql or any("\0" in str(value) for value in values.values())
-    if suspect and "\0" in _names(frame.logical_plan()):
+    if suspect and ("\0" in _names(frame.logical_plan()) or _NUL_MEMBER.search(sql)):
         raise QueryError(
             "This feature is not implemented: a NUL character in the name of a column",
             stage="planning",

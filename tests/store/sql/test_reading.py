@@ -192,7 +192,7 @@ def test_names_with_nul(database: Any) -> None:
 
 @pytest.mark.parametrize(
     "sql",
-    ["select 'x\0y' from m", "select 'x\0y' union all select 'z'",
+    ["select 'x\0y' from m", "select named_struct('a\0', f) as x from m", "select 'x\0y' union all select 'z'",
      "select tz(time) is null or f::varchar = 'x\0y' from m", "select influx_regex_match('x', 'a\0'), lag(f) over (order by f) from m"],
 )  # fmt: skip
 def test_a_result_column_with_nul_in_its_name_is_refused(database: Any, sql: str) -> None:
