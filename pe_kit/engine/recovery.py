@@ -97,7 +97,7 @@ class Recovery:
                 continue
             event = _ended(record)
             try:
-                self._redo(record)
+                self._redo(record, event)
             except Exception as error:  # only after damage: what is left is done as far as it can be
                 journal = folder.path / "journal"
                 folder.report(f"{journal}: event {event.id} ({event.kind}) cannot be done again: {error}")
@@ -125,9 +125,8 @@ class Recovery:
         for record in state[1:-1]:
             self._cache.take(record.body["cache"], record.blobs)
 
-    def _redo(self, record: Record) -> None:
+    def _redo(self, record: Record, event: Event) -> None:
         store, body = self._engine.store, record.body
-        event = _event(record)
         clock: Any = self._engine._clock
         for method, now_ns, arguments in body.get("ops", ()):
             clock.now_ns = now_ns
@@ -167,14 +166,10 @@ class Recovery:
                     engine._code.folder.write(filename, source)
 
 
-def _event(record: Record) -> Event:
-    number, kind, time_ns, database, data = record.body["event"]
-    return Event(number, kind, time_ns, database, unpack(data, record.blobs))
-
-
 def _ended(record: Record) -> Event:
     """Give the event of a record; one that was left in the middle is what it came to: time until the last part."""
-    event, reached = _event(record), record.body["now"]
+    number, kind, time_ns, database, data = record.body["event"]
+    event, reached = Event(number, kind, time_ns, database, unpack(data, record.blobs)), record.body["now"]
     if record.body.get("part") and event.kind == "backtest":
         return replace(event, data={**event.data, "until": reached})
     if record.body.get("part") and event.kind == "advance_to":
