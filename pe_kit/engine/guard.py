@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import cache, partial
-from time import monotonic, sleep, thread_time
+from time import monotonic, sleep
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def _insistent(ident: int) -> type[Stopped]:
 class _Watch:
     """One run under way; ``hit`` is the limit that it went over, or ``interrupt``."""
 
-    deadline = cpu = since = 0.0
+    started = deadline = cpu_time = cpu_before = since = 0.0
     memory = blows = shields = 0
     hit = ""
     kind: type[BaseException] = Stopped
@@ -104,11 +104,18 @@ class _Watch:
             self.strike(self.hit)
         elif self.deadline and now >= self.deadline:
             self.strike("run_time")
-        elif self.cpu and clock_gettime(pthread_getcpuclockid(self.ident)) >= self.cpu:
+        elif self.cpu_time and self._used(now) >= self.cpu_time:
             self.strike("cpu_time")
         elif self.memory and CEILING.resident() > self.memory:
             self.strike("memory")
         return min(TICK, self.deadline - now) if self.deadline > now else TICK
+
+    def _used(self, now: float) -> float:
+        """CPU time of the run; until the first look, a moment after its start, it is taken to have computed."""
+        used = clock_gettime(pthread_getcpuclockid(self.ident))
+        if not self.cpu_before:
+            self.cpu_before = used - (now - self.started)
+        return used - self.cpu_before
 
     def close(self) -> None:
         """Let nothing be thrown any more."""
@@ -269,7 +276,7 @@ class _Watchman:
         self._wake.set()
 
     def _look_on(self) -> None:
-        seen = 0.0
+        self.asleep, seen = False, monotonic()
         while True:
             now, pause = monotonic(), TICK
             for watch in list(_watches.values()):
@@ -347,7 +354,7 @@ class Guard:
             if watch.ident == _MAIN and not now < _alarm_at <= watch.deadline + TICK:
                 _set_alarm(now, watch.deadline)
         if self._cpu_time:
-            watch.cpu = thread_time() + self._cpu_time
+            watch.started, watch.cpu_time = now, self._cpu_time
         if self._memory:
             watch.memory = CEILING.set(self._memory, now)
         if _watchman.asleep:
