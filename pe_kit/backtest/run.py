@@ -17,6 +17,7 @@ from pe_kit.duration import as_duration_ns
 from pe_kit.engine.difference import diff_frames
 from pe_kit.engine.events import event
 from pe_kit.engine.outcome import Outcome, Run
+from pe_kit.engine.pluginclock import patched
 from pe_kit.errors import ClockError, LineProtocolError, UsageError
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def backtest(
 
     asked = {"data": data, "db": db, "table": table, "tags": tuple(tags), "flush_every": flush_every, "until": until,
              "arrival": arrival, "resume": resume, "progress": False}  # fmt: skip
-    with progress_line() as line, event(engine, "backtest", **asked) as collector:
+    with patched(), progress_line() as line, event(engine, "backtest", **asked) as collector:
         collector.watch = tally.take
         own, runtime.progress = runtime.progress, None
         try:

@@ -15,7 +15,8 @@ import selectors
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import attrgetter, itemgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pe_kit.clock import Clock
     from pe_kit.engine.call import Call
 
-__all__ = ["PluginClock", "running_call"]
+__all__ = ["PluginClock", "patched", "running_call"]
 
 _LAST_NS = 2**63 - 1
 _LOCAL_ZONE = "UTC"  # the plugin's, whatever the machine's
@@ -282,6 +283,17 @@ class _Patches:
 @functools.cache
 def _patches() -> _Patches:
     return _Patches()
+
+
+@contextmanager
+def patched() -> Iterator[None]:
+    """Keep what is exchanged in place over many calls; outside of them it reads real time, as ever."""
+    patches = _patches()
+    patches.enter()
+    try:
+        yield
+    finally:
+        patches.leave()
 
 
 class PluginClock:
