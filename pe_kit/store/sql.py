@@ -143,9 +143,9 @@ class SqlSession:
         """Plan and run DataFusion's SQL; ``in_order``: rows come in the order of the table, where the SQL leaves it."""
         while True:
             frame = self.plan(sql, values, in_order=in_order)
-            if self._tables.reducible and (plan := _optimized(frame)) and self._tables.reduce(plan):
-                frame = self.plan(sql, values, in_order=in_order)
             try:
+                if self._tables.reducible and (plan := _optimized(frame)) and self._tables.reduce(plan):
+                    frame = self.plan(sql, values, in_order=in_order)
                 result = _collected(frame)
             except BaseException as error:
                 raise self._error(error, "planning" if _unplannable(frame) else "streaming") from None
@@ -183,7 +183,7 @@ class SqlSession:
     def _error(self, error: BaseException, stage: str) -> BaseException:
         if type(error) is Exception:
             return query_error(str(error), stage=stage, tables=self._tables.view)
-        if type(error).__name__ == "PanicException":  # a defect of DataFusion's, which is no Exception
+        if _is_panic(error):
             return QueryError(f"External error: {error}", stage=stage, status=500)
         return error
 
@@ -273,9 +273,16 @@ def _optimized(frame: DataFrame) -> LogicalPlan | None:
 def _unplannable(frame: DataFrame) -> bool:
     try:
         frame.execution_plan()
-    except Exception:
-        return True
+    except BaseException as error:
+        if isinstance(error, Exception) or _is_panic(error):
+            return True
+        raise
     return False
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Say whether an error is a defect of DataFusion's, which is no Exception."""
+    return type(error).__name__ == "PanicException"
 
 
 _CLOCKS = (

@@ -150,7 +150,12 @@ class Tables:
     @property
     def reducible(self) -> bool:
         """Whether the query names a table or a cache of which it is worth knowing how much the plan reads."""
-        return bool(self._distinct) or any(reading.large for reading in self._of_now.values())
+        return bool(self._distinct) or any(map(self._partly, self._of_now))
+
+    def _partly(self, name: str) -> bool:
+        """Whether a table is read in part; one that was stays so when damage has made it small."""
+        reading = self._of_now[name]
+        return reading.large or len(self._known[name].places) < len(reading.chunks)
 
     def reduce(self, plan: LogicalPlan) -> bool:
         """Give what an optimized plan reads and no more; say whether the statement must be planned again."""
@@ -160,7 +165,7 @@ class Tables:
         """Read of large tables the chunks of the times that a plan reads."""
         spans, changed = spans_read(plan), False
         for name, reading in self._of_now.items():
-            if reading.large and (spans is None or name in spans):
+            if self._partly(name) and (spans is None or name in spans):
                 places = reading.places(ALWAYS if spans is None else spans[name])
                 if places != self._known[name].places:
                     self._give(name, places)

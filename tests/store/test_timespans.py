@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pe_kit import Engine
+from pe_kit.errors import QueryError
 from pe_kit.store import files
 from pe_kit.store import table as store_table
 
@@ -158,3 +159,28 @@ def test_what_is_written_later_is_seen(tmp_path: Path, monkeypatch: pytest.Monke
         assert engine.query(sql, "home")["v"].tolist() == [-1, *range(91, 120)]
         engine.write("cpu w=7 1767232800", "home")
         assert engine.query(sql, "home")["w"].tolist()[-1] == 7
+
+
+def test_a_table_that_damage_has_made_small_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_table, "LARGE_ROWS", ROWS)
+    with Engine(data_dir=tmp_path, start=START) as engine:
+        for numbers in (range(60), range(60, 110)):
+            engine.load([f"cpu v={n} {1_767_225_600 + 60 * n}" for n in numbers], "home")
+            engine.checkpoint()
+    first = sorted((tmp_path / "tables").rglob("*.parquet"), key=lambda path: path.stat().st_size)[-1]
+    data = bytearray(first.read_bytes())
+    data[len(data) // 2] ^= 255
+    first.write_bytes(data)
+    with Engine(data_dir=tmp_path) as engine:
+        assert engine.query("SELECT v FROM cpu WHERE time < '2026-01-01T00:30:00Z'", "home").empty
+        assert engine.query("SELECT v FROM cpu ORDER BY time", "home")["v"].tolist() == list(range(60, 110))
+
+
+@pytest.mark.parametrize("large", [0, store_table.LARGE_ROWS])
+def test_a_defect_met_while_planning_is_a_query_error(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_table, "LARGE_ROWS", large)
+    with Engine(start=START) as engine:
+        engine.load("cpu v=1 1767225600", "home")
+        with pytest.raises(QueryError, match="External error: capacity overflow") as caught:
+            engine.query("SELECT range(0, 9223372036854775807) FROM cpu", "home")
+        assert (caught.value.status, caught.value.stage) == (500, "planning")
