@@ -30,6 +30,7 @@ DOORS = {
         *("freeze", "backtest", "serve", "workbench", "plot", "play", "fidelity", "topology"),
         *("sweep_faults", "__repr__", "writes"),
     },
+    "backtest": {"plot"},
 }
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 HEAVY = {"pandas", "polars", "IPython", "ipywidgets", "datafusion", "altair", "nbclient", "starlette"}

@@ -116,7 +116,7 @@ class Backtest:
 
     def plot(self) -> Any:
         """Lines written and error rows by day and trigger (Altair chart)."""
-        import altair as alt
+        from pe_kit.notebook.chart import alt
 
         frame = self.summary.melt(["day", "trigger"], ["lines_out", "warnings", "error_rows"], "what", "count")
         chart = alt.Chart(frame[frame["count"] > 0]).mark_bar()

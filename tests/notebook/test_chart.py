@@ -17,7 +17,9 @@ from pe_kit.notebook.chart import alt, chart_bundle
 T0 = 1_767_225_600_000_000_000
 IMPORTED = """
 import sys
-from pe_kit.notebook.chart import alt
+from pe_kit import Engine
+with Engine(start=0) as engine:
+    engine.backtest('m f=1 1', 'db', progress=False).plot()
 import jsonschema
 assert not any(name.startswith("rfc3987_syntax") for name in sys.modules), "the grammar was built"
 checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
