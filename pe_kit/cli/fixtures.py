@@ -147,7 +147,7 @@ def accept(
     for path in _pending(names, folder, rows):
         changes = pending.accept(path, pending.rows_of(rows), tuple(only) if only else pending.KINDS)
         said.append({"name": path.name, "accepted": len(changes), "kinds": sorted({c.kind for c in changes})})
-    _tell(said, as_json, "accepted {accepted} differences of {name}")
+    _tell(said, as_json, "accepted differences of {name}: {accepted}")
 
 
 @fixtures.command()

@@ -107,7 +107,7 @@ def test_check_shares_the_work_with_the_workers_of_a_dask_scheduler(project: Pat
 def test_accept_takes_all_or_some_and_reject_none(project: Path) -> None:
     _change(project)
     _run("check")
-    assert _run("accept", "one", "--rows", "2").output == "accepted 1 differences of one\n"
+    assert _run("accept", "one", "--rows", "2").output == "accepted differences of one: 1\n"
     assert "v: 2.0 -> 3.0" in _run("check").output
     assert json.loads(_run("reject", "one", "--json").output) == {"fixtures": [{"name": "one"}]}
     told = json.loads(_run("accept", "--json").output)
