@@ -113,6 +113,8 @@ class Engine:
     ) -> None:
         if clock not in ("virtual", "wall"):
             raise UsageError(f"clock={clock!r}", mend="The clocks are 'virtual' and 'wall'.")
+        if not isinstance(limits, Limits | None):
+            raise UsageError(f"limits={limits!r}", mend="For example limits=pe_kit.Limits(run_time='10s').")
         self.limits = limits or Limits()
         self.closed = self._past = False
         self.progress: Progress | None = None

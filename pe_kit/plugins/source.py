@@ -19,7 +19,7 @@ from threading import RLock
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
-from pe_kit.errors import PluginError, near_match
+from pe_kit.errors import PluginError, UsageError, near_match
 from pe_kit.plugins.repository import PREFIX, Fetched, Repository
 from pe_kit.plugins.snapshot import Snapshot, no_function, python_files
 
@@ -124,7 +124,7 @@ class PluginFolder:
         Raises:
             PluginError: there is none, it is a folder without ``__init__.py``, or the name leads out of the folder.
         """
-        if filename.startswith(PREFIX):
+        if isinstance(filename, str) and filename.startswith(PREFIX):
             source = self._sources[filename] = FetchedSource(self, filename, self._fetch(filename))
             return source
         path = self._inside(filename)
@@ -187,9 +187,11 @@ class PluginFolder:
         """Write a plugin file: in one step, so that no call sees half of it; missing folders are made.
 
         Raises:
-            PluginError: the name leads out of the folder or is that of a folder.
+            PluginError: the name leads out of the folder or is that of a folder. UsageError: the source is not text.
         """
         path = self._inside(filename)
+        if not isinstance(source, str):
+            raise UsageError(f"source is {type(source).__name__}, not text", mend="Path('my.py').read_text() gives it.")
         if filename.startswith(PREFIX):
             raise PluginError(f"Plugin not found: {filename}", mend="A file of a repository is changed there.")
         if path.is_dir() or filename.endswith("/"):
@@ -314,10 +316,12 @@ def _take_out(name: str) -> dict[str, ModuleType]:
 
 
 def _refuse_traversal(filename: str) -> None:
+    if not isinstance(filename, str):
+        raise _traversal(filename)
     if "\0" in filename:
         raise PluginError("reading plugin file: file name contained an unexpected NUL byte")
     parts = PurePosixPath(filename.replace("\\", "/")).parts
-    if not isinstance(filename, str) or ".." in parts or parts[:1] == ("/",) or re.match("[A-Za-z]:", filename):
+    if ".." in parts or parts[:1] == ("/",) or re.match("[A-Za-z]:", filename):
         raise _traversal(filename)
 
 

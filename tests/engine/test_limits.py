@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -262,3 +263,9 @@ def test_ctrl_c_ends_a_plugin_that_catches_it() -> None:
 def test_limits_that_make_no_sense_are_refused(limits: dict[str, object], text: str) -> None:
     with pytest.raises(UsageError, match=text):
         Limits(**limits)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limits", [3, {"run_time": 1}])
+def test_what_is_no_limits_is_refused(limits: Any) -> None:
+    with pytest.raises(UsageError, match=r"limits=pe_kit\.Limits"):
+        Engine(limits=limits)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pe_kit.errors import PluginError
+from pe_kit.errors import PluginError, UsageError
 from pe_kit.plugins.source import PluginFolder
 
 WRITES = "def process_writes(influxdb3_local, table_batches, args=None):\n    return 'v1'\n"
@@ -277,6 +277,20 @@ def test_writing_onto_a_folder_or_below_a_file_is_an_error(folder: PluginFolder)
         folder.write("sub", "")
     with pytest.raises(PluginError, match="reading plugin file: "):
         folder.write("one.py/three.py", "")
+
+
+@pytest.mark.parametrize("source", [5, None, b"x = 1"])
+def test_a_source_that_is_no_text_is_refused(folder: PluginFolder, source: Any) -> None:
+    with pytest.raises(UsageError, match="not text"):
+        folder.write("one.py", source)
+    assert folder.names() == []
+
+
+def test_a_plugin_is_named_by_text_not_by_the_path_that_a_write_gives(folder: PluginFolder) -> None:
+    path: Any = folder.write("one.py", WRITES)
+    for ask in (folder.find, lambda name: folder.write(name, WRITES)):
+        with pytest.raises(PluginError, match="Name the plugin relative to the plugin folder"):
+            ask(path)
 
 
 def test_the_folders_plugins_are_listed(folder: PluginFolder) -> None:
