@@ -103,6 +103,8 @@ class Magics:
                 f"a trigger needs {', '.join(needed)}; {' and '.join(missing)} is not given",
                 mend=f"It is {WORDS['plugin'].usage_line}",
             )
+        if not got.file.endswith(".py"):
+            raise UsageError(f"{got.file} is no Python file", mend=f"Write %%plugin {got.file}.py")
         check_source(got.file, cell)
         arguments = None if got.trigger_arguments is None else parse_arguments(got.trigger_arguments)
         if trigger is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pe_kit.errors import UsageError, near_match
 from pe_kit.notebook import fixtures, servers
 from pe_kit.notebook.card import Card
 from pe_kit.notebook.options import Options, Subcommand, word
@@ -100,6 +101,12 @@ def _run_use(magics: Magics, got: Namespace) -> Card:
 
 
 def _run_help(magics: Magics, got: Namespace) -> Card:
+    if got.word is not None:
+        known = {**WORDS, **{name: subcommand.options for name, subcommand in SUBCOMMANDS.items()}}
+        options = known.get(got.word.lstrip("%"))
+        if options is None:
+            raise UsageError(f"there is no magic {got.word!r}", mend=near_match(got.word, known, what="magics"))
+        options.read("--help")
     every = [*WORDS.values(), *(subcommand.options for subcommand in SUBCOMMANDS.values())]
     rows = [(options.usage_line, options.description or "") for options in every]
     return Card(
@@ -169,6 +176,8 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         ),
         _run_use,
     ),
-    "help": Subcommand(Options("%pe help", "This table."), _run_help),
+    "help": Subcommand(
+        Options("%pe help", "This table, or what one magic takes.", word("word", metavar="WORD", nargs="?")), _run_help
+    ),
 }
 """What ``%pe`` knows; a face that is added to the notebook adds its word here."""

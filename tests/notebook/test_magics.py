@@ -172,6 +172,7 @@ def test_plugin_mistakes(shell: Any) -> None:
     rest = f"\n{ALERTS}"
     assert "--trigger-spec and --database is not given" in mistake(shell, f"%%plugin a.py --trigger t{rest}")
     assert "Did you mean '--trigger-spec'?" in mistake(shell, f"%%plugin a.py --triger-spec all_tables{rest}")
+    assert "Write %%plugin a.py" in mistake(shell, f"%%plugin a{rest}")
     assert "Close the quote" in mistake(shell, f'%%plugin a.py --trigger "t{rest}')
     assert 'in quotes: "cron:0 0 6 * * *"' in mistake(
         shell, f"%%plugin a.py --trigger t -d d --trigger-spec cron:0 0 6 * * *{rest}"
@@ -349,6 +350,13 @@ def test_every_magic_takes_help(shell: Any, capsys: Any) -> None:
         assert f"%{name}" in capsys.readouterr().out
     line(shell, "pe", "logs --help")
     assert "--level" in capsys.readouterr().out
+
+
+def test_pe_help_shows_the_words_of_one_magic(shell: Any, capsys: Any) -> None:
+    for word, shown in (("write", "--precision"), ("%%write", "--precision"), ("logs", "--level")):
+        line(shell, "pe", f"help {word}")
+        assert shown in capsys.readouterr().out
+    assert "Did you mean 'write'?" in mistake(shell, "%pe help wirte")
 
 
 def test_pe_use_chooses_the_engine(shell: Any) -> None:
