@@ -315,8 +315,9 @@ class Engine:
         self, db: str, table: str, tags: Sequence[str], *, fields: Mapping[str, str] | None = None
     ) -> None:
         """Create a table; ``fields`` maps names to ``utf8``, ``int64``, ``uint64``, ``float64`` or ``bool``."""
-        with event(self, "create_table", db=db, table=table, tags=list(tags), fields=dict(fields or {})):
-            self.store.create_table(db, table, tags, dict(fields or {}))
+        named = list(_names(tags))
+        with event(self, "create_table", db=db, table=table, tags=named, fields=dict(fields or {})):
+            self.store.create_table(db, table, named, dict(fields or {}))
 
     @as_event
     def delete_table(self, db: str, table: str) -> None:
@@ -355,7 +356,7 @@ class Engine:
             PartialWriteError: bad lines with ``accept_partial=True``; its ``.outcome`` is that of the good ones.
         """
         payload = as_payload(data, table)
-        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
+        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": _names(tags)}
         with event(self, "write", data=payload, db=db, no_sync=no_sync, **options) as collector:
             written = self._runtime.write(payload, db, None, **options)
             if not no_sync:
@@ -375,7 +376,7 @@ class Engine:
     ) -> Outcome:
         """Store what was there before the session: no trigger fires. Arguments and errors as :meth:`write`."""
         payload = as_payload(data, table)
-        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": tuple(tags)}
+        options = {"precision": precision, "accept_partial": accept_partial, "table": table, "tags": _names(tags)}
         with event(self, "load", data=payload, db=db, **options) as collector:
             written = self.store.load(payload, db, **options)
         return self._accepted(collector, written)
@@ -421,7 +422,8 @@ class Engine:
         ttl: str | timedelta | float = "4h",
     ) -> str:
         """Create a last-value cache and give its name; SQL reads it with ``last_cache('table')``."""
-        data = {"name": name, "key_columns": key_columns, "value_columns": value_columns, "count": count, "ttl": ttl}
+        keys, values = (None if some is None else list(_names(some)) for some in (key_columns, value_columns))
+        data = {"name": name, "key_columns": keys, "value_columns": values, "count": count, "ttl": ttl}
         with event(self, "create_last_cache", db=db, table=table, **data):
             return self.store.create_last_cache(db, table, **data)
 
@@ -442,8 +444,9 @@ class Engine:
     ) -> str:
         """Create a distinct-value cache and give its name; SQL reads it with ``distinct_cache('table')``."""
         data = {"name": name, "max_cardinality": max_cardinality, "max_age": max_age}
-        with event(self, "create_distinct_cache", db=db, table=table, columns=list(columns), **data):
-            return self.store.create_distinct_cache(db, table, list(columns), **data)
+        named = list(_names(columns))
+        with event(self, "create_distinct_cache", db=db, table=table, columns=named, **data):
+            return self.store.create_distinct_cache(db, table, named, **data)
 
     @as_event
     def delete_distinct_cache(self, db: str, table: str, name: str) -> None:
@@ -538,6 +541,8 @@ class Engine:
                 mend="The server knows 'log', 'retry' and 'disable', in lower case.",
             )
         if arguments is not None:
+            if not isinstance(arguments, Mapping):
+                raise UsageError(f"arguments={arguments!r}", mend="For example arguments={'threshold': '75'}.")
             wrong = [k for k, v in arguments.items() if not isinstance(k, str) or not isinstance(v, str)]
             if wrong:
                 raise UsageError(
@@ -916,8 +921,8 @@ class Engine:
         """
         from pe_kit.backtest.run import backtest
 
-        return backtest(self, data, db, table=table, tags=tags, flush_every=flush_every, until=until, arrival=arrival,
-                        speed=speed, resume=resume, progress=progress)  # fmt: skip
+        return backtest(self, data, db, table=table, tags=_names(tags), flush_every=flush_every, until=until,
+                        arrival=arrival, speed=speed, resume=resume, progress=progress)  # fmt: skip
 
     def freeze(
         self,
@@ -1015,3 +1020,8 @@ class Engine:
             with event(self, "restart", keep_cache=keep_cache, **gone) as collector:
                 self._random.seed(f"{self.seed} {collector.event.id}")  # a new process has no other's state
                 self._runtime.restart(keep_cache, gone.get("missing", {}))
+
+
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    """Take a single name for what it is, not for its letters."""
+    return (names,) if isinstance(names, str) else tuple(names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pe_kit import Engine
@@ -209,6 +210,25 @@ def test_close_can_be_repeated_removes_the_private_folder_and_ends_the_session()
 def test_arguments_that_are_no_text_are_refused(engine: Engine, plug: Plug) -> None:
     with pytest.raises(UsageError, match="'n' is not text"):
         plug(NOTHING, "all_tables", arguments={"n": 1})
+    with pytest.raises(UsageError, match="arguments='n=1'"):
+        plug(NOTHING, "all_tables", arguments="n=1")
+
+
+def test_a_single_name_need_not_be_in_a_list(engine: Engine) -> None:
+    engine.create_table("db", "made", "host")
+    frame = pd.DataFrame({"time": [pd.Timestamp("2026-01-01")], "host": ["a"], "v": [1.0]})
+    engine.write(frame, "db", table="written", tags="host")
+    engine.load(frame, "db", table="loaded", tags="host")
+    engine.backtest(frame, "db", table="tested", tags="host", progress=False)
+    engine.create_last_cache("db", "written", name="last", key_columns="host", value_columns="v")
+    engine.create_distinct_cache("db", "made", "host", name="distinct")
+    engine.write("made,host=a v=1\nwritten,host=a v=1", "db")
+    assert engine.query("SELECT * FROM last_cache('written', 'last')", "db")["host"].tolist() == ["a"]
+    assert engine.query("SELECT * FROM distinct_cache('made', 'distinct')", "db")["host"].tolist() == ["a"]
+    with engine.at(engine.history[-1].id) as past:
+        schema = past.query("SELECT measurement, key FROM system.influxdb_schema WHERE data_type = 'tag'", "db")
+    assert sorted(schema["measurement"]) == ["loaded", "made", "tested", "written"]
+    assert set(schema["key"]) == {"host"}
 
 
 def test_the_trigger_frame_has_the_servers_columns_first(engine: Engine, plug: Plug) -> None:
