@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import cache, partial
-from time import monotonic, sleep
+from time import monotonic, process_time, sleep
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -111,10 +111,10 @@ class _Watch:
         return min(TICK, self.deadline - now) if self.deadline > now else TICK
 
     def _used(self, now: float) -> float:
-        """CPU time of the run; until the first look, a moment after its start, it is taken to have computed."""
+        """CPU time of the run; until the first look it is taken to have computed, as far as the process has."""
         used = clock_gettime(pthread_getcpuclockid(self.ident))
         if not self.cpu_before:
-            self.cpu_before = used - (now - self.started)
+            self.cpu_before = used - min(now - self.started, process_time() - _watchman.cpu)
         return used - self.cpu_before
 
     def close(self) -> None:
@@ -174,6 +174,7 @@ def _on_alarm(number: int, frame: FrameType | None) -> None:
     """The system's timer: C code that lets no other thread look may still look for signals."""
     watch, now = _watches.get(_get_ident()), monotonic()
     if watch is not None and watch.deadline and now >= watch.deadline:
+        _set_alarm(now, now)
         watch.hit = watch.hit or "run_time"
         watch.since = watch.since or now
         _on_signal(number, frame)
@@ -182,15 +183,15 @@ def _on_alarm(number: int, frame: FrameType | None) -> None:
 
 
 def _set_alarm(now: float, deadline: float) -> None:
-    """Let the alarm go off soon after a deadline, 0 for never.
+    """Let the alarm go off once, soon after a deadline, 0 for never.
 
-    It stays set when a run ends, since setting it takes longer than many a plugin: one that goes off too early for the
-    run under way is set anew.
+    It stays set for a while when a run ends, since setting it takes longer than many a plugin: one that goes off too
+    early for the run under way is set anew.
     """
     global _alarm_at
     if _have(_ALARM, _on_alarm):
         _alarm_at = deadline + TICK if deadline else 0.0
-        signal.setitimer(signal.ITIMER_REAL, max(_alarm_at - now, 0.0), TICK)
+        signal.setitimer(signal.ITIMER_REAL, max(_alarm_at - now, 0.0))
 
 
 @cache
@@ -263,6 +264,7 @@ class _Watchman:
 
     def __init__(self) -> None:
         self.asleep = True
+        self.cpu = 0.0  # of the process, when they were last looked at
         self._wake = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -281,10 +283,15 @@ class _Watchman:
             now, pause = monotonic(), TICK
             for watch in list(_watches.values()):
                 seen, pause = now, min(pause, watch.look(now))
+            self.cpu = process_time()
             if now - seen > IDLE:
                 self.asleep = True
                 if not _watches:  # a run that began before the line above has roused nobody
-                    self._wake.wait()
+                    _set_alarm(now, 0.0)  # it would meet whoever takes the signal next
+                    if begun := [watch.deadline for watch in list(_watches.values())]:  # which may have relied on it
+                        _set_alarm(monotonic(), max(begun))
+                    else:
+                        self._wake.wait()
                 self._wake.clear()
                 self.asleep, seen = False, monotonic()
             else:

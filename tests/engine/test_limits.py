@@ -269,3 +269,34 @@ def test_limits_that_make_no_sense_are_refused(limits: dict[str, object], text: 
 def test_what_is_no_limits_is_refused(limits: Any) -> None:
     with pytest.raises(UsageError, match=r"limits=pe_kit\.Limits"):
         Engine(limits=limits)
+
+
+def test_waiting_that_lets_nobody_look_is_no_cpu_time() -> None:
+    with Engine(start=0, limits=Limits(cpu_time=0.5)) as engine:
+        engine.create_database("db")
+        engine.write_plugin(
+            "t.py",
+            f"{HEAD}    import ctypes\n    ctypes.PyDLL(None).usleep(600_000)\n    for _ in range(10**6): pass\n",
+        )
+        engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+        assert [engine.call("t", "db").error for _ in range(2)] == [None, None]
+
+
+def test_no_timer_is_left_to_others() -> None:
+    """Whoever takes the signal after a run gets it no more than once, and never once nothing has run for a while."""
+    source = f"""
+import signal, time
+from pe_kit import Engine, Limits
+engine = Engine(start=0, limits=Limits(run_time=60))
+engine.create_database("db")
+engine.write_plugin("t.py", {HEAD + "    pass"!r})
+engine.create_trigger("t", db="db", path="t.py", spec="every:1h")
+engine.call("t", "db").raise_for_error()
+left, again = signal.getitimer(signal.ITIMER_REAL)
+assert left > 0 and again == 0, (left, again)
+until = time.monotonic() + 60
+while signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
+    assert time.monotonic() < until
+    time.sleep(0.05)
+"""
+    assert subprocess.run([sys.executable, "-c", source], check=False, timeout=120).returncode == 0
