@@ -241,38 +241,39 @@ class _Patches:
         self._travel = time_machine.travel(0, tick=False)
         self._time_ns = _reading(attrgetter("time.time_ns")(time_machine.escape_hatch), int)
         self._lock = threading.Lock()
-        self._users = 0
+        self._users = self._calls = 0
         self._zone: str | None = None
 
-    def enter(self) -> None:
-        """A plugin begins."""
+    def enter(self, calls: int = 1) -> None:
+        """A plugin begins; ``calls=0``: many are about to. The zone, which other code would see, is a plugin's only."""
         with self._lock:
             self._users += 1
-            if self._users > 1:
-                return
-            self._travel.start().time_ns = self._time_ns
-            self._found = [get(namespace) for namespace, _, get in self._names]
-            for namespace, new, _ in self._names:
-                namespace.update(new)
-            for owner, name, _, new in self._methods:
-                setattr(owner, name, new)
-            if time.timezone or time.daylight:
+            self._calls += calls
+            if self._users == 1:
+                self._travel.start().time_ns = self._time_ns
+                self._found = [get(namespace) for namespace, _, get in self._names]
+                for namespace, new, _ in self._names:
+                    namespace.update(new)
+                for owner, name, _, new in self._methods:
+                    setattr(owner, name, new)
+            if self._calls == calls == 1 and (time.timezone or time.daylight):
                 self._zone = os.environ.get("TZ", "")
                 os.environ["TZ"] = _LOCAL_ZONE
                 time.tzset()
 
-    def leave(self) -> None:
-        """A plugin ends."""
+    def leave(self, calls: int = 1) -> None:
+        """A plugin ends, or with ``calls=0`` many have."""
         with self._lock:
             self._users -= 1
-            if self._users:
-                return
-            if self._zone is not None:
+            self._calls -= calls
+            if self._zone is not None and not self._calls:
                 os.environ["TZ"] = self._zone
                 if not self._zone:
                     del os.environ["TZ"]
                 self._zone = None
                 time.tzset()
+            if self._users:
+                return
             for owner, name, old, _ in self._methods:
                 setattr(owner, name, old)
             for (namespace, new, _), found in zip(self._names, self._found, strict=True):
@@ -289,11 +290,11 @@ def _patches() -> _Patches:
 def patched() -> Iterator[None]:
     """Keep what is exchanged in place over many calls; outside of them it reads real time, as ever."""
     patches = _patches()
-    patches.enter()
+    patches.enter(calls=0)
     try:
         yield
     finally:
-        patches.leave()
+        patches.leave(calls=0)
 
 
 class PluginClock:

@@ -116,3 +116,23 @@ def test_an_exception_leaves_no_patch_behind(engine: Engine, plug: Plug) -> None
     engine.call("t", "db")
     assert time.sleep is real
     assert datetime.now().year >= 2026
+
+
+def test_between_the_calls_of_a_backtest_the_zone_is_the_machines(
+    engine: Engine, plug: Plug, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug(
+        "import time\ndef process_writes(l, batches, args=None):\n    l.info(time.localtime().tm_hour)\n", "all_tables"
+    )
+    seen: list[int] = []
+    monkeypatch.setenv("TZ", "XYZ5")
+    time.tzset()
+    try:
+        test = engine.backtest(
+            "m f=1 1767225600000000000\nm f=2 1767225660000000000", "db", progress=lambda *_: seen.append(time.timezone)
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert set(seen) == {18_000}
+    assert {text for text in test.outcome.logs.log_text if text.isdigit()} == {"0"}
